@@ -1,0 +1,1 @@
+"""The SageMaker operations that pocketaws answers itself."""
