@@ -1,0 +1,185 @@
+"""Metrics of a training job: regular expressions over its log, a table, and the loss curve.
+
+SageMaker finds metrics by running regular expressions over the log: at most 40, each of at most 500
+characters with one group that holds a number
+(https://docs.aws.amazon.com/sagemaker/latest/dg/define-train-metrics.html, 2026-11). The training script
+prints them alone on a line, in one form, because the library's own lines change: transformers 5 prints
+'loss': '1.692' and 4.x prints 'loss': 1.6917.
+"""
+
+import datetime
+import math
+import re
+
+from tuneaws.logs import LogReader
+
+# No "^": a progress bar's carriage return sticks to the next line. nan and inf match too, or a job that
+# diverges would show its last good value for ever.
+NUMBER = r"(nan|[+-]?inf|[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)"
+
+METRIC_DEFINITIONS = [
+    {"Name": "train:step", "Regex": r"\[metric\] step=([0-9]+)"},
+    {"Name": "train:loss", "Regex": f" loss={NUMBER}"},
+    {"Name": "eval:loss", "Regex": f" eval_loss={NUMBER}"},
+    {"Name": "train:learning_rate", "Regex": f" learning_rate={NUMBER}"},
+    {"Name": "train:epoch", "Regex": f" epoch={NUMBER}"},
+    {"Name": "train:tokens_per_s", "Regex": f" tokens_per_s={NUMBER}"},
+]
+
+CLOUDWATCH_NAMESPACE = "/aws/sagemaker/TrainingJobs"
+
+
+def compile_definition(definition: dict) -> re.Pattern:
+    """Compile one {"Name", "Regex"} and check it as AWS does. Raises ValueError that says what is wrong."""
+    name, regex = definition["Name"], definition["Regex"]
+    try:
+        pattern = re.compile(regex)
+    except re.error as err:
+        raise ValueError(f"{name}: {regex!r} is not a regular expression: {err}") from err
+    if len(regex) > 500:
+        raise ValueError(f"{name}: the regular expression has {len(regex)} characters, AWS takes 500")
+    if pattern.groups < 1:
+        raise ValueError(f"{name}: {regex!r} has no group. Fix: put parentheses around the number")
+    return pattern
+
+
+def try_regex(definition: dict, lines) -> list:
+    """Try one definition on log lines before a job is paid for.
+
+    Returns  [{"line": 3, "value": 1.69, "text": "..."}, ...], only the lines that match; `value` is None
+             where the group matched but is not a number, which AWS drops without a word
+    """
+    pattern = compile_definition(definition)
+    found = []
+    for number, text in enumerate(lines, start=1):
+        match = pattern.search(text)
+        if match:
+            found.append({"line": number, "value": _number(match.group(1)), "text": text})
+    return found
+
+
+def parse_lines(lines, definitions=METRIC_DEFINITIONS) -> list:
+    """Return one row for each line that holds a metric: {"train:step": 5.0, "train:loss": 4.7, ...}."""
+    return _rows(({"text": line} for line in lines), definitions)
+
+
+def from_logs(logs, job_name: str, definitions=METRIC_DEFINITIONS) -> list:
+    """Like parse_lines(), over the log of a job that runs or has ended; each row has its "time" too."""
+    return from_events(LogReader(logs, job_name).read(), definitions)
+
+
+def from_events(events, definitions=METRIC_DEFINITIONS) -> list:
+    """Like parse_lines(), over the events of a LogReader."""
+    return _rows(events, definitions)
+
+
+def from_cloudwatch(cloudwatch, job_name: str, names, start, end=None) -> list:
+    """What CloudWatch keeps of a job's metrics: one row a minute, averages, for 15 days and longer.
+
+    names       such as ["train:loss", "eval:loss"]
+    start, end  datetimes with a time zone, TrainingStartTime and TrainingEndTime; end None is now
+    Returns     [{"time": datetime, "train:loss": 1.2, ...}, ...], oldest first
+    """
+    end = (end or datetime.datetime.now(datetime.timezone.utc)) + datetime.timedelta(minutes=1)
+    start = start.replace(second=0, microsecond=0)
+    rows = {}
+    for name in names:
+        # Dimension and period are those of the SDK's own TrainingJobAnalytics (SDK 2.257, analytics.py).
+        answer = cloudwatch.get_metric_statistics(
+            Namespace=CLOUDWATCH_NAMESPACE, MetricName=name, StartTime=start, EndTime=end, Period=60,
+            Dimensions=[{"Name": "TrainingJobName", "Value": job_name}], Statistics=["Average"])
+        for point in answer["Datapoints"]:
+            rows.setdefault(point["Timestamp"], {"time": point["Timestamp"]})[name] = point["Average"]
+    return [rows[time] for time in sorted(rows)]
+
+
+def smooth(values, weight: float = 0.8) -> list:
+    """An exponential mean without the bias to the first value; nan and inf are passed over."""
+    smoothed, total, norm = [], 0.0, 0.0
+    for value in values:
+        if math.isfinite(value):
+            total, norm = weight * total + (1 - weight) * value, weight * norm + (1 - weight)
+        smoothed.append(total / norm if norm else math.nan)
+    return smoothed
+
+
+def loss_message(table) -> str:
+    """What the loss did, in one sentence: the title of the plot."""
+    points = _points(table, "train:loss")[1]
+    steps, unit = _points(table, "train:loss")[0], _axis(table)[1]
+    if not points:
+        return "No loss has been logged yet"
+    broken = next((i for i, value in enumerate(points) if not math.isfinite(value)), None)
+    if broken is not None:
+        return f"Training loss became {points[broken]} at {unit} {steps[broken]:g}"
+    if len(points) == 1:
+        return f"Training loss is {points[0]:.2f} at {unit} {steps[0]:g}"
+    change = "fell" if points[-1] < points[0] else "rose" if points[-1] > points[0] else "stayed"
+    text = f"Training loss {change} from {points[0]:.2f} to {points[-1]:.2f} in {steps[-1]:g} {unit}{'s' * (steps[-1] != 1)}"
+    held_out = _points(table, "eval:loss")[1]
+    return text + (f"; held-out loss ended at {held_out[-1]:.2f}" if held_out else "")
+
+
+def plot_loss(table, ax=None):
+    """Draw the training loss (raw points and smoothed) and the held-out loss; return the axes.
+
+    table  rows of parse_lines(), from_logs() or from_cloudwatch(); none or one is fine while a job runs
+    """
+    import matplotlib.pyplot as plt
+
+    ax = ax if ax is not None else plt.subplots(figsize=(7, 4), layout="constrained")[1]
+    x, y = _points(table, "train:loss")
+    ax.plot(x, y, "o", color="0.65", markersize=3, label="training loss, each log line")
+    if len(y) > 2:
+        ax.plot(x, smooth(y), "-", color="#0b559f", linewidth=2, label="training loss, smoothed")
+    x, y = _points(table, "eval:loss")
+    if y:
+        ax.plot(x, y, "s--", color="black", markersize=5, linewidth=1, label="held-out loss")
+    ax.set_xlabel({"step": "optimizer step", "minute": "minutes since the first point"}.get(
+        _axis(table)[1], "log line with a metric"))
+    ax.set_ylabel("loss (nats per token)")
+    ax.set_title(loss_message(table), fontsize=11)
+    ax.grid(alpha=0.3)
+    if ax.get_legend_handles_labels()[0] and table:
+        ax.legend(frameon=False)
+    return ax
+
+
+def _axis(table) -> tuple:
+    """How to place a row on the x axis: (function of row number and row, name of the unit)."""
+    if any("train:step" in row for row in table):
+        return lambda i, row: row.get("train:step"), "step"
+    if table and all("time" in row for row in table):
+        first = table[0]["time"]
+        return lambda i, row: (row["time"] - first).total_seconds() / 60, "minute"
+    return lambda i, row: i + 1, "line"
+
+
+def _points(table, name: str) -> tuple:
+    place = _axis(table)[0]
+    rows = [(place(i, row), row[name]) for i, row in enumerate(table) if row.get(name) is not None]
+    rows = [(x, y) for x, y in rows if x is not None]
+    return [x for x, _ in rows], [y for _, y in rows]
+
+
+def _rows(events, definitions) -> list:
+    patterns = [(definition["Name"], compile_definition(definition)) for definition in definitions]
+    table = []
+    for event in events:
+        for text in event["text"].split("\r"):
+            found = {name: pattern.search(text) for name, pattern in patterns}
+            row = {name: _number(match.group(1)) for name, match in found.items() if match}
+            row = {name: value for name, value in row.items() if value is not None}
+            if row and "time_ms" in event:
+                time = datetime.datetime.fromtimestamp(event["time_ms"] / 1000, datetime.timezone.utc)
+                row = {"time": time, "host": event["host"], **row}
+            if row:
+                table.append(row)
+    return table
+
+
+def _number(text):
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return None
