@@ -1,0 +1,36 @@
+"""Warnings of the libraries that say nothing to the person who reads the log, each with the reason why."""
+
+import logging
+import warnings
+
+# (logger, part of the message)
+LOGGED = (
+    # A kernel for generating text in bfloat16, of a package that training does not need.
+    ("bitsandbytes.backends.cpu.ops", "Failed to load CPU gemm_4bit_forward"),
+    # Printed by bitsandbytes at import on every machine without a GPU; the optimizer here has 32 bits.
+    ("bitsandbytes.cextension", "8-bit optimizer is not available"),
+    # Sampling settings of the base model (a temperature without sampling); nothing is generated here.
+    ("transformers.generation.configuration_utils", "generation flags are not valid"),
+)
+# (part of the message, category)
+WARNED = (
+    # bitsandbytes 0.47 calls a check that newer PyTorch renames; it works.
+    (".*_check_is_size will be removed", FutureWarning),
+    # peft reads an attribute of the model that transformers 5 renames; it works.
+    (".*is_gradient_checkpointing. is deprecated", FutureWarning),
+    # Checkpoints are then sorted by their step, which is what is wanted.
+    (".*mtime may not be reliable on this filesystem", UserWarning),
+)
+
+
+def silence() -> None:
+    """Leave out the messages above and progress bars, whose carriage returns spoil a log. Nothing else."""
+    from huggingface_hub.utils import disable_progress_bars
+    from transformers.utils import logging as transformers_logging
+
+    for name, part in LOGGED:
+        logging.getLogger(name).addFilter(lambda record, part=part: part not in record.getMessage())
+    for part, category in WARNED:
+        warnings.filterwarnings("ignore", message=part, category=category)
+    transformers_logging.disable_progress_bar()
+    disable_progress_bars()

@@ -1,0 +1,62 @@
+"""What a run leaves behind: the adapter, the tokenizer it needs, and the merged model if it was asked for."""
+
+import json
+import shutil
+from pathlib import Path
+
+from arguments import UserError
+
+# Copied from the base model rather than written anew: neither is changed by training, and what transformers 5
+# writes does not load in 4.x (the tokenizer's class is unknown there, and the config's rope_theta is lost).
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "tokenizer.model", "vocab.json", "merges.txt", "vocab.txt", "chat_template.jinja", "chat_template.json",
+)  # fmt: skip
+CONFIG_FILES = ("config.json", "generation_config.json")
+
+
+def copy_files(names: tuple[str, ...], source: Path, target: Path) -> list[str]:
+    """Copy those of the files that are there (the hub's cache holds links, copies are plain files)."""
+    target.mkdir(parents=True, exist_ok=True)
+    there = [name for name in names if (source / name).is_file()]
+    for name in there:
+        shutil.copyfile(source / name, target / name)
+    return there
+
+
+def save_adapter(model, base_folder: Path, model_dir: Path) -> None:
+    """Write adapter_model.safetensors, adapter_config.json and the base model's tokenizer to model_dir."""
+    # "auto" would look at the hub whether the vocabulary was resized; it was not.
+    model.save_pretrained(str(model_dir), save_embedding_layers=False)
+    (model_dir / "README.md").unlink(missing_ok=True)  # peft's empty model card
+    copy_files(TOKENIZER_FILES, base_folder, model_dir)
+
+
+def check_can_merge(base_folder: Path) -> None:
+    """Raises UserError if the base model is stored in few bits: there is no whole model to merge into."""
+    config = json.loads((base_folder / "config.json").read_text(encoding="utf-8"))
+    if config.get("quantization_config"):
+        raise UserError(
+            "merge_weights needs a base model in 16 or 32 bits, this one is stored quantized.\n"
+            "Fix: --merge_weights false, or the unquantized variant of the model."
+        )
+
+
+def merge(model_dir: Path, source: str, base_folder: Path) -> Path:
+    """Add the saved adapter to the unquantized base model, in the base's own precision; return merged/.
+
+    The 4-bit weights are not merged into: rounding the sum to 4 bits would lose what the adapter learned.
+    Needs main memory for the whole base model, 2 bytes a parameter in 16 bits.
+    """
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, GenerationConfig
+
+    base = AutoModelForCausalLM.from_pretrained(source, dtype="auto", device_map={"": "cpu"})
+    merged = PeftModel.from_pretrained(base, str(model_dir)).merge_and_unload(safe_merge=True)
+    if (base_folder / "generation_config.json").is_file():
+        # Some hub models ship sampling settings that save_pretrained refuses; theirs are copied below.
+        merged.generation_config = GenerationConfig()
+    folder = model_dir / "merged"
+    merged.save_pretrained(str(folder))
+    copy_files(TOKENIZER_FILES + CONFIG_FILES, base_folder, folder)
+    return folder

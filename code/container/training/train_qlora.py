@@ -1,0 +1,174 @@
+"""Fine-tune a chat model with QLoRA: on a laptop, in a SageMaker container, in CI.
+
+    python train_qlora.py --model_id HuggingFaceTB/SmolLM2-135M-Instruct \\
+        --training data/train --validation data/validation --model_dir out/model \\
+        --max_steps 20 --learning_rate 2e-4
+
+In a training job the folders come from SageMaker's SM_* variables and the rest from the hyperparameters.
+Every *.jsonl of the training channel is read, a line is {"messages": [{"role": "user", "content": "…"}, …]};
+the loss counts the assistant's tokens only. The adapter goes to model_dir, the merged model to its merged/.
+SIGTERM (StopTrainingJob) ends training after the current step and saves the adapter as it is then.
+"""
+
+import json
+import os
+import sys
+import time
+
+from arguments import UserError, parse_arguments
+
+
+def main(argv: list[str]) -> None:
+    """Train as told; see the module's docstring for what comes from where.
+
+    Raises  UserError for what the caller can put right.
+    """
+    args = parse_arguments(argv, __doc__)
+    use_one_process()
+    from quiet import silence
+    from reporting import say, versions
+
+    say(f"[setup] {versions()}")
+    silence()
+    from transformers import set_seed
+
+    set_seed(args.seed)
+    source, base_folder, tokenizer = open_base(args)
+    examples, reports = load_data(tokenizer, args)
+    trainer = make_run(args, source, tokenizer, examples)
+    final, history = train(trainer)
+    finish(args, trainer, source, base_folder, final, history, reports)
+
+
+def use_one_process() -> None:
+    """Keep to one process and the first GPU. Raises UserError where several would train the same thing."""
+    hosts = json.loads(os.environ.get("SM_HOSTS", "[]"))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if len(hosts) > 1 or processes > 1:
+        raise UserError(
+            f"train_qlora.py trains in one process on one instance; this job has {len(hosts) or 1} instances "
+            f"and {processes} processes an instance, each of which would train the same adapter.\n"
+            "Fix: instance_count=1 and no distribution."
+        )
+    # With several GPUs in sight the Trainer would split each batch over them; 4-bit weights do not stand it.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+
+
+def open_base(args):
+    """(what from_pretrained loads, the folder of its small files, its tokenizer), checked."""
+    from qlora import base_files, load_tokenizer, longest_input
+    from reporting import say
+    from saving import check_can_merge
+
+    source, folder = base_files(args)
+    if args.merge_weights:
+        check_can_merge(folder)
+    limit = longest_input(folder, args.max_seq_length)
+    if limit < args.max_seq_length:
+        say(f"[model] takes {limit} tokens at most, so max_seq_length {args.max_seq_length} becomes {limit}")
+        args.max_seq_length = limit
+    return source, folder, load_tokenizer(folder)
+
+
+def load_data(tokenizer, args) -> tuple[dict[str, list[dict]], list]:
+    """Encoded rows by channel, and the channels' reports. Says what was kept and shows the first row."""
+    from chat_data import load_channel, sample
+    from reporting import say
+
+    examples, reports = {}, []
+    for channel, folder in (("training", args.training), ("validation", args.validation)):
+        if folder is None:
+            say(f"[data] {channel}: no such channel, so there is no eval_loss")
+            continue
+        examples[channel], report = load_channel(tokenizer, folder, channel, args.max_seq_length)
+        reports.append(report)
+        for line in report.lines(args.max_seq_length):
+            say(line)
+    for line in sample(tokenizer, examples["training"][0]):
+        say(line)
+    return examples, reports
+
+
+def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]]):
+    """The trainer of one run: base model, adapter, data. Says what it trains and how long a step is."""
+    from qlora import add_adapter, check_ids, load_base, pick_device, wants_checkpointing
+    from reporting import say
+    from trainer import make_trainer, total_steps
+
+    device = pick_device()
+    started = time.perf_counter()
+    base = load_base(source, device, args.quantization)
+    check_ids(base, examples)
+    train = examples["training"]
+    checkpointing = wants_checkpointing(base, args, device, max(len(row["input_ids"]) for row in train))
+    model = add_adapter(base, args, source)
+    trainable, total = model.get_nb_trainable_parameters()
+    say(
+        f"[model] {args.model_id or source} in {time.perf_counter() - started:.1f} s on {device.name}, "
+        f"{device.dtype_name}, quantization {args.quantization}, gradient checkpointing "
+        f"{'on' if checkpointing else 'off'}; trains {trainable:,} of {total:,} parameters "
+        f"({100 * trainable / total:.2f} %)"
+    )
+    rows = args.per_device_train_batch_size * args.gradient_accumulation_steps
+    say(f"[train] {total_steps(args, len(train)):,} steps of {rows} rows, {len(train):,} rows an epoch")
+    return make_trainer(model, tokenizer, args, device, train, examples.get("validation"), checkpointing)
+
+
+def train(trainer) -> tuple[dict, list[dict]]:
+    """Run the training loop and the last evaluation; return the final figures and all metric lines as dicts.
+
+    Raises  UserError if the GPU's memory does not suffice, or the loss is no number any more.
+    """
+    from reporting import make_reporter, peak_memory_mb
+    from torch.cuda import OutOfMemoryError
+
+    reporter = make_reporter(trainer)
+    trainer.add_callback(reporter)
+    trainer.stop.listen()
+    started = time.perf_counter()
+    try:
+        trainer.train()
+    except OutOfMemoryError as err:
+        raise UserError(
+            f"the GPU's memory does not suffice at step {trainer.state.global_step + 1}: {err}\n"
+            "Fix: halve per_device_train_batch_size and double gradient_accumulation_steps (same result), "
+            "lower max_seq_length, or take an instance with a larger GPU."
+        ) from err
+    runtime_s = time.perf_counter() - started
+    last = trainer.state.global_step
+    evaluated = any(row["step"] == last and "eval_loss" in row for row in reporter.history)
+    if trainer.eval_dataset and not evaluated and not trainer.stop:
+        trainer.evaluate()
+    final = {
+        "train_loss": reporter.loss_sum / last,
+        "train_runtime_s": runtime_s,
+        "trained_tokens": int(reporter.trained_tokens),
+        "peak_memory_mb": peak_memory_mb(),
+    }
+    return final, reporter.history
+
+
+def finish(args, trainer, source: str, base_folder, final: dict, history: list[dict], reports: list) -> None:
+    """Save the adapter, merge if asked and not being stopped, write the figures."""
+    from reporting import metric_line, say, write_metrics
+    from saving import merge, save_adapter
+
+    save_adapter(trainer.model, base_folder, args.model_dir)
+    write_metrics(args.output_data_dir, args, history, reports, final, stopped=bool(trainer.stop))
+    say(metric_line(**final))
+    step = trainer.state.global_step
+    if trainer.stop:
+        unmerged = ", the merged model is not" if args.merge_weights else ""
+        say(f"[stopped] by SIGTERM after step {step} of {trainer.state.max_steps}: adapter saved{unmerged}")
+        return
+    say(f"[saved] adapter and tokenizer after step {step} in {args.model_dir}")
+    if args.merge_weights:
+        say(f"[saved] merged model in {merge(args.model_dir, source, base_folder)}")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except UserError as err:
+        # The sagemaker-training toolkit makes FailureReason of what follows the name of a Python exception.
+        sys.exit(f"ValueError: {err}")

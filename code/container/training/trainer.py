@@ -1,0 +1,165 @@
+"""The Trainer of transformers, with a loss that computes the logits it needs and no others."""
+
+import dataclasses
+import inspect
+import math
+import signal
+import time
+
+import torch
+from chat_data import IGNORE, Collator
+from torch.nn.functional import cross_entropy
+from transformers import PrinterCallback, Trainer, TrainingArguments
+
+
+class StopAsked:
+    """True once the process got SIGTERM.
+
+    SageMaker stops a job so, and kills what is left 120 s later; the window is there to save the model
+    (API reference of StopTrainingJob, read 2026-11).
+    """
+
+    def __init__(self):
+        self.asked = False
+
+    def __bool__(self) -> bool:
+        return self.asked
+
+    def listen(self) -> None:
+        signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, signum, frame) -> None:
+        self.asked = True
+
+
+class ChatTrainer(Trainer):
+    """Trainer that counts what it trains on.
+
+    window_loss    sum of the steps' losses since the last report, each the mean over the step's labels
+    window_tokens  tokens since the last report, padding left out
+    paused_s       seconds spent in evaluations so far
+    rate           the learning rate of the newest step
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.remove_callback(PrinterCallback)  # the metric lines say the same in one form for every version
+        self.stop = StopAsked()
+        self.model_accepts_loss_kwargs = True  # compute_loss below divides by the labels of the whole step
+        self.loss_is_scaled_for_ga = True  # the same, in the words of transformers 5
+        self.window_loss = self.window_tokens = self.paused_s = self.rate = 0.0
+        forward = inspect.signature(self.model.get_base_model().forward).parameters
+        self.picks_logits = "logits_to_keep" in forward
+
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        self.rate = self.optimizer.param_groups[0]["lr"]
+        self.window_loss = self.window_loss + loss  # stays on the device: no wait for the GPU
+        self.window_tokens = self.window_tokens + inputs["attention_mask"].sum()
+        return loss
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The cross entropy summed over the labels of a batch, over num_items_in_batch (else their number).
+
+        Logits are computed only for the columns in which some row has a label: most of a chat is prompt, and
+        the logits of a large vocabulary are the largest tensor of the step.
+        """
+        labels = inputs["labels"][:, 1:]
+        columns = (labels != IGNORE).any(dim=0).nonzero().squeeze(1)
+        keep = {"logits_to_keep": columns} if self.picks_logits else {}
+        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **keep)
+        logits = outputs.logits if self.picks_logits else outputs.logits[:, columns]
+        wanted = labels[:, columns]
+        total = cross_entropy(
+            logits.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORE, reduction="sum"
+        )
+        loss = total / (num_items_in_batch if num_items_in_batch is not None else (wanted != IGNORE).sum())
+        return (loss, outputs) if return_outputs else loss
+
+    @torch.no_grad()
+    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval"):
+        """{"eval_loss": mean over every label of the validation rows}, whatever the batch size.
+
+        Stops early when the job is being stopped; the result is then NaN and not reported.
+        """
+        started = time.perf_counter()
+        rows = sorted(self.eval_dataset, key=lambda row: len(row["input_ids"]))
+        size = self.args.per_device_eval_batch_size
+        self.model.eval()
+        total = labels = 0.0
+        for begin in range(0, len(rows), size):
+            if self.stop:
+                return {"eval_loss": math.nan}
+            batch = self._prepare_inputs(self.data_collator(rows[begin : begin + size]))
+            with self.compute_loss_context_manager():
+                total += self.compute_loss(self.model, batch, num_items_in_batch=1).item()
+            labels += (batch["labels"][:, 1:] != IGNORE).sum().item()
+        self.paused_s += time.perf_counter() - started
+        metrics = {"eval_loss": total / labels}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+def training_arguments(args, device, rows: int, validate: bool, checkpointing: bool) -> TrainingArguments:
+    """The Trainer's settings, for transformers 4.56 to 5."""
+    known = {field.name for field in dataclasses.fields(TrainingArguments)}
+    # transformers 5 renamed both switches. Rows of like length share a batch: less padding.
+    five = "train_sampling_strategy" in known
+    grouping = {"train_sampling_strategy": "group_by_length"} if five else {"group_by_length": True}
+    word = "activation" if "activation_checkpointing" in known else "gradient"
+    recompute = {f"{word}_checkpointing": checkpointing}
+    if checkpointing:
+        recompute[f"{word}_checkpointing_kwargs"] = {"use_reentrant": False}
+    return TrainingArguments(
+        output_dir=str(args.checkpoint_dir),
+        num_train_epochs=args.epochs,
+        max_steps=args.max_steps,
+        per_device_train_batch_size=args.per_device_train_batch_size,
+        per_device_eval_batch_size=args.per_device_eval_batch_size,
+        gradient_accumulation_steps=args.gradient_accumulation_steps,
+        learning_rate=args.learning_rate,
+        lr_scheduler_type=args.lr_scheduler_type,
+        warmup_steps=math.ceil(args.warmup_ratio * total_steps(args, rows)),
+        weight_decay=args.weight_decay,
+        optim="adamw_torch_fused",
+        bf16=device.dtype == torch.bfloat16,
+        fp16=device.dtype == torch.float16,
+        use_cpu=device.kind == "cpu",
+        logging_steps=args.logging_steps,
+        logging_first_step=True,  # the first loss is the base model's: the curve starts there
+        logging_nan_inf_filter=False,  # a loss that is no number is shown, not replaced
+        eval_strategy="steps" if validate and args.eval_steps else "no",
+        eval_steps=args.eval_steps or None,
+        save_strategy="steps" if args.save_steps else "no",
+        save_steps=args.save_steps or 500,
+        save_total_limit=2,
+        seed=args.seed,
+        data_seed=args.seed,
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.kind == "cuda",
+        report_to="none",
+        disable_tqdm=True,
+        **grouping,
+        **recompute,
+    )
+
+
+def total_steps(args, rows: int) -> int:
+    """Optimizer steps of a run: ceil(ceil(rows / batch) / accumulation) an epoch."""
+    if args.max_steps > 0:
+        return args.max_steps
+    batches = math.ceil(rows / args.per_device_train_batch_size)
+    return max(1, math.ceil(math.ceil(batches / args.gradient_accumulation_steps) * args.epochs))
+
+
+def make_trainer(model, tokenizer, args, device, train, validation, checkpointing) -> ChatTrainer:
+    """A trainer for encoded rows (chat_data.encode); validation may be None."""
+    pad = tokenizer.pad_token_id
+    return ChatTrainer(
+        model=model,
+        args=training_arguments(args, device, len(train), bool(validation), checkpointing),
+        train_dataset=train,
+        eval_dataset=validation,
+        data_collator=Collator(pad if pad is not None else tokenizer.eos_token_id or 0),
+    )
