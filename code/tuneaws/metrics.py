@@ -115,7 +115,8 @@ def loss_message(table) -> str:
     if len(points) == 1:
         return f"Training loss is {points[0]:.2f} at {unit} {steps[0]:g}"
     change = "fell" if points[-1] < points[0] else "rose" if points[-1] > points[0] else "stayed"
-    text = f"Training loss {change} from {points[0]:.2f} to {points[-1]:.2f} in {steps[-1]:g} {unit}{'s' * (steps[-1] != 1)}"
+    length = f"{steps[-1]:g} {unit}" + ("" if steps[-1] == 1 else "s")
+    text = f"Training loss {change} from {points[0]:.2f} to {points[-1]:.2f} in {length}"
     held_out = _points(table, "eval:loss")[1]
     return text + (f"; held-out loss ended at {held_out[-1]:.2f}" if held_out else "")
 
