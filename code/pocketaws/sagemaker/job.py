@@ -137,7 +137,7 @@ class TrainingJob:
             return True
 
     def describe(self) -> dict:
-        """A DescribeTrainingJob response: request members as they came, then the state; times are datetimes."""
+        """A DescribeTrainingJob response: request members as they came, then the state."""
         with self._lock:
             answer = {key: self.request[key] for key in ECHOED if key in self.request}
             answer.update(

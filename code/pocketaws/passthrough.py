@@ -1,0 +1,129 @@
+"""What moto answers: S3, IAM, STS, logs and CloudWatch, and of those only what moto really does.
+
+An allow-list, because moto answers some operations that it does not have with something else:
+`GET /bucket?metrics` lists the objects, and `DELETE /bucket?metrics` deletes the bucket. Every other service
+is refused by name: moto's SageMaker and Bedrock invent results.
+
+What moto keeps without acting on it (CloudWatch alarms that never fire, S3 lifecycle rules that never run,
+IAM policies that nobody enforces) is stored and given back, no more.
+"""
+
+import logging
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from pocketaws import calls
+from pocketaws.errors import AwsError, internal_error, not_here
+
+log = logging.getLogger("pocketaws")
+
+SERVICES = ("s3", "iam", "sts", "logs", "cloudwatch")
+
+# Read off moto 5.2.5's moto/s3/responses.py.
+S3_OPERATIONS = frozenset(
+    """
+    AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload DeleteBucket
+    DeleteBucketCors DeleteBucketEncryption DeleteBucketLifecycle DeleteBucketOwnershipControls
+    DeleteBucketPolicy DeleteBucketReplication DeleteBucketTagging DeleteBucketWebsite DeleteObject
+    DeleteObjectTagging DeleteObjects DeletePublicAccessBlock GetBucketAccelerateConfiguration GetBucketAcl
+    GetBucketCors GetBucketEncryption GetBucketInventoryConfiguration GetBucketLifecycle
+    GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging GetBucketNotification
+    GetBucketNotificationConfiguration GetBucketOwnershipControls GetBucketPolicy GetBucketPolicyStatus
+    GetBucketReplication GetBucketTagging GetBucketVersioning GetBucketWebsite GetObject GetObjectAcl
+    GetObjectAttributes GetObjectLegalHold GetObjectLockConfiguration GetObjectTagging GetPublicAccessBlock
+    HeadBucket HeadObject ListBucketInventoryConfigurations ListBuckets ListMultipartUploads
+    ListObjectVersions ListObjects ListObjectsV2 ListParts PostObject PutBucketAccelerateConfiguration
+    PutBucketAcl PutBucketCors PutBucketEncryption PutBucketInventoryConfiguration PutBucketLifecycle
+    PutBucketLifecycleConfiguration PutBucketLogging PutBucketNotification PutBucketNotificationConfiguration
+    PutBucketOwnershipControls PutBucketPolicy PutBucketReplication PutBucketTagging PutBucketVersioning
+    PutBucketWebsite PutObject PutObjectAcl PutObjectLegalHold PutObjectLockConfiguration PutObjectRetention
+    PutObjectTagging PutPublicAccessBlock RestoreObject SelectObjectContent UploadPart UploadPartCopy
+    """.split()
+)
+MOTO_ONLY_PATHS = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
+
+
+class Moto:
+    """moto's WSGI application behind an allow-list; its failures become AwsErrors."""
+
+    def __init__(self):
+        self._application = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, call: calls.Call, environ: dict) -> tuple[str, list, object]:
+        """(status line, headers, WSGI iterable) of moto's answer. Of a good one the body is not read here.
+
+        Raises AwsError for an operation that is not on the list, that moto has not, or in which it fails.
+        """
+        if call.service == "s3" and _is_form_upload(environ):
+            call.operation = "PostObject"
+        self._refuse(call, environ)
+        environ["RAW_URI"] = environ.get("REQUEST_URI", "")  # moto reads percent-encoded keys from here
+        started = []
+        try:
+            body = self._application(
+                environ, lambda status, headers, exc_info=None: started.append((status, headers))
+            )
+        except NotImplementedError as err:
+            raise not_here(call.service, call.name) from err
+        except (
+            Exception
+        ) as err:  # whatever moto trips over: the client gets an AWS error, the log the traceback
+            log.exception("moto failed in %s %s", call.service, call.name)
+            raise internal_error(call.service, call.name) from err
+        status, headers = started[0]
+        return _without_html(call, status, headers, body)
+
+    @staticmethod
+    def _refuse(call: calls.Call, environ: dict) -> None:
+        known = call.operation is not None
+        if (
+            call.service not in SERVICES
+            or not known
+            or environ.get("PATH_INFO", "").startswith(MOTO_ONLY_PATHS)
+        ):
+            raise not_here(call.service, call.name, known=known)
+        if call.service == "s3" and call.operation not in S3_OPERATIONS:
+            raise not_here(call.service, call.name)
+
+
+def _is_form_upload(environ: dict) -> bool:
+    """Whether this is a browser-style POST upload, which botocore's model does not list."""
+    return environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_TYPE", "").startswith(
+        "multipart/form-data"
+    )
+
+
+def _without_html(call: calls.Call, status: str, headers: list, body):
+    """Give moto's answers the content type they have, and turn its HTML error pages into AwsErrors.
+
+    moto sends much XML as text/html (Flask's default), and werkzeug's pages for requests it cannot route.
+    An S3 object may well be HTML: a good S3 answer is left alone.
+    """
+    kind = next((value for name, value in headers if name.lower() == "content-type"), "")
+    code = int(status[:3])
+    if not kind.startswith("text/html") or (call.service == "s3" and code < 400):
+        return status, headers, body
+    try:
+        content = b"".join(body)
+    finally:
+        if hasattr(body, "close"):
+            body.close()
+    start = content.lstrip()[:20].lower()
+    if code >= 400 and not start.startswith((b"{", b"<?xml", b"<error")):
+        log.warning("moto answered %s %s with %s: %r", call.service, call.name, status, content[:300])
+        raise AwsError(*_plain_error(call, code, content, start))
+    right = "application/x-amz-json-1.1" if start.startswith(b"{") else "text/xml"
+    headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
+    return status, [*headers, ("Content-Type", right)], [content]
+
+
+def _plain_error(call: calls.Call, code: int, content: bytes, start: bytes) -> tuple[str, str, int]:
+    """(code, message, status) for an error that moto did not put into AWS's shape."""
+    is_page = start.startswith((b"<!doctype", b"<html"))
+    text = "" if is_page else content.decode("utf-8", "replace")[:500]
+    name = {404: "NotFound", 403: "AccessDenied", 405: "MethodNotAllowed", 411: "MissingContentLength"}.get(
+        code
+    )
+    if name is None:
+        name = "InternalFailure" if code >= 500 else "InvalidRequest"
+    return name, text or f"{call.service} {call.name} was refused with HTTP {code}.", code

@@ -1,0 +1,60 @@
+"""CreateTrainingJob: what AWS checks after the shape is right, then the job is handed to the engine."""
+
+import copy
+
+from pocketaws.errors import AwsError
+from pocketaws.operations import operation
+from pocketaws.sagemaker import checks, quotas
+from pocketaws.sagemaker.job import TrainingJob
+
+DAY_S = 86_400
+
+
+@operation("sagemaker", "CreateTrainingJob")
+def create_training_job(context, request: dict) -> dict:
+    """Check the request as AWS does, then start the job.
+
+    Raises ValidationException, ResourceInUse, ResourceLimitExceeded; NotImplemented for members that the
+    local AWS cannot honour.
+    """
+    checks.refuse_what_is_not_here(request)
+    checks.check_request(request)
+    checks.check_role(context, request["RoleArn"])
+    checks.check_storage(context, request)
+    request = with_defaults(request)
+    resources = request["ResourceConfig"]
+    spot = request["EnableManagedSpotTraining"]
+    job = TrainingJob(request, context.region, context.account)
+    engine = context.state.engine
+    with context.state.creating:
+        quotas.check_training(context, resources["InstanceType"], resources["InstanceCount"], spot)
+        context.state.jobs.add(job)
+    try:
+        engine.start(job)
+    except (OSError, AwsError):
+        context.state.jobs.discard(job)
+        raise
+    return {"TrainingJobArn": job.arn}
+
+
+def with_defaults(request: dict) -> dict:
+    """The request with the values that DescribeTrainingJob shows for members that were left out."""
+    request = copy.deepcopy(request)
+    for switch in (
+        "EnableNetworkIsolation",
+        "EnableInterContainerTrafficEncryption",
+        "EnableManagedSpotTraining",
+    ):
+        request.setdefault(switch, False)
+    request.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", DAY_S)
+    request["OutputDataConfig"].setdefault("CompressionType", "GZIP")
+    request["OutputDataConfig"].setdefault("KmsKeyId", "")
+    request["ResourceConfig"].setdefault("InstanceCount", 1)
+    request["AlgorithmSpecification"].setdefault("EnableSageMakerMetricsTimeSeries", False)
+    for channel in request.get("InputDataConfig", []):
+        channel["DataSource"]["S3DataSource"].setdefault("S3DataDistributionType", "FullyReplicated")
+        channel.setdefault("CompressionType", "None")
+        channel.setdefault("RecordWrapperType", "None")
+    if "CheckpointConfig" in request:
+        request["CheckpointConfig"].setdefault("LocalPath", "/opt/ml/checkpoints")
+    return request

@@ -1,0 +1,67 @@
+"""Service quotas for training, and who uses how much of them.
+
+Here every instance type has DEFAULT_INSTANCES, far more than two cores can run, so that nobody meets a limit
+by accident. A new AWS account has 0 for most GPU types. To rehearse that, write the quotas to try into
+<home>/quotas.json, read at every CreateTrainingJob:
+
+    {"ml.g5.2xlarge for training job usage": 0}
+
+The names are those of Service Quotas, "Amazon SageMaker endpoints and quotas", read 2026-11.
+"""
+
+import json
+
+from pocketaws.errors import AwsError
+
+DEFAULT_INSTANCES = 20
+ALL_JOBS = "Number of instances across all training jobs"
+PER_JOB = "Number of instances for a training job"
+
+
+def check_training(context, instance_type: str, count: int, spot: bool) -> None:
+    """Raise ResourceLimitExceeded, in AWS's words, when a job does not fit the quotas of this home."""
+    quotas = _quotas(context.state.home)
+    running = [
+        job for job in context.state.jobs.of(context.region, context.account) if not job.ended.is_set()
+    ]
+    used_type = sum(_instances(job) for job in running if _same(job, instance_type, spot))
+    usage = "spot training job usage" if spot else "training job usage"
+    for name, default, used in (
+        (f"{instance_type} for {usage}", DEFAULT_INSTANCES, used_type),
+        (ALL_JOBS, 10 * DEFAULT_INSTANCES, sum(_instances(job) for job in running)),
+        (PER_JOB, DEFAULT_INSTANCES, 0),
+    ):
+        limit = quotas.get(name, default)
+        if used + count > limit:
+            raise AwsError(
+                "ResourceLimitExceeded",
+                f"The account-level service limit '{name}' is {limit} Instances, with current utilization of "
+                f"{used} Instances and a request delta of {count} Instances. Please use AWS Service Quotas "
+                "to request an increase for this quota. If AWS Service Quotas is not available, contact AWS "
+                "support to request an increase for this quota.",
+            )
+
+
+def _quotas(home) -> dict:
+    path = home / "quotas.json"
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): int(value) for name, value in content.items()}
+    except (ValueError, AttributeError, TypeError) as err:
+        raise AwsError(
+            "InternalFailure", f"{path} is not a JSON object of quota names and numbers: {err}", 500
+        ) from err
+
+
+def _instances(job) -> int:
+    return job.request["ResourceConfig"]["InstanceCount"]
+
+
+def _same(job, instance_type: str, spot: bool) -> bool:
+    request = job.request
+    return (
+        request["ResourceConfig"]["InstanceType"] == instance_type
+        and request["EnableManagedSpotTraining"] == spot
+    )

@@ -1,0 +1,148 @@
+"""Start, serve and end one local AWS.
+
+lock the home → clear what a killed one left → listen on 127.0.0.1 → ready line → … → end every process
+"""
+
+import errno
+import fcntl
+import json
+import logging
+import logging.handlers
+import os
+import shutil
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from pocketaws import __version__
+
+THREADS = 24  # a request holds one; a training job's engine and its script are clients too
+GRACE_S = 5.0  # for jobs that run when the server ends
+MAX_UPLOAD = 5 * 1024**3 + 1  # bytes; S3 takes 5 GiB in one put
+MEMORY_UPLOAD = 16 * 1024**2  # bytes of a request kept in memory; longer ones go through a temporary file
+
+
+class StartError(Exception):
+    """The local AWS cannot start; the message is for the user."""
+
+
+def main(home: Path, port: int, region: str) -> int:
+    """Run a local AWS until SIGINT or SIGTERM; returns the exit status.
+
+    Prints one line, AWS_ENDPOINT_URL=http://127.0.0.1:PORT, once requests are answered.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with locked(home):
+            clear_leftovers(home)
+            _log_to(home / "pocketaws.log")
+            return _serve(home, port, region, stop)
+    except StartError as err:
+        print(f"pocketaws: {err}", file=sys.stderr)
+        return 1
+
+
+class locked:
+    """Hold <home>/lock while the with block runs; the system lets go of it when the process dies.
+
+    Raises StartError when another pocketaws holds it, or the home cannot be written.
+    """
+
+    def __init__(self, home: Path):
+        self.home = home
+
+    def __enter__(self):
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.home / "lock", "a+")
+        except OSError as err:
+            raise StartError(
+                f"cannot use {self.home} as home: {err.strerror}. Name another with --home."
+            ) from err
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            self._file.close()
+            raise StartError(
+                f"another pocketaws{_describe(self.home)} uses {self.home}. Use that one, end it, or name "
+                "another home with --home."
+            ) from err
+
+    def __exit__(self, *_):
+        self._file.close()
+
+
+def _describe(home: Path) -> str:
+    try:
+        running = json.loads((home / "server.json").read_text(encoding="utf-8"))
+        return f" (process {running['pid']}, {running['url']})"
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def clear_leftovers(home: Path) -> None:
+    """Remove what a pocketaws that was killed left in the home: its server.json and its job folders."""
+    (home / "server.json").unlink(missing_ok=True)
+    shutil.rmtree(home / "jobs", ignore_errors=True)
+
+
+def _log_to(path: Path) -> None:
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    for name in ("pocketaws", "waitress"):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
+def _serve(home: Path, port: int, region: str, stop: threading.Event) -> int:
+    set_environment()
+    from pocketaws import http, resources
+    from pocketaws.gateway import Gateway
+    from pocketaws.state import State
+
+    state = State(home, region)
+    resources.load_managed_policies(state.account)
+    try:
+        server = http.listen(Gateway(state), port, THREADS, MEMORY_UPLOAD, MAX_UPLOAD)
+    except OSError as err:
+        if err.errno != errno.EADDRINUSE:
+            raise StartError(f"cannot listen on 127.0.0.1:{port}: {err.strerror}.") from err
+        raise StartError(
+            f"port {port} is in use. Name another with --port, or --port 0 for a free one."
+        ) from err
+    state.url = f"http://127.0.0.1:{server.effective_port}"
+    threading.Thread(target=server.run, name="http", daemon=True).start()
+    try:
+        _announce(home, state)
+        stop.wait()
+    finally:
+        state.close(GRACE_S)
+        (home / "server.json").unlink(missing_ok=True)
+    return 0
+
+
+def set_environment() -> None:
+    """Settings that moto reads from the environment when it is imported.
+
+    No CORS headers, so that no web page can talk to the local AWS; one account, whatever the shell says.
+    """
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+    for name in ("MOTO_ACCOUNT_ID", "S3_IGNORE_SUBDOMAIN_BUCKETNAME", "MOTO_S3_CUSTOM_ENDPOINTS"):
+        os.environ.pop(name, None)
+
+
+def _announce(home: Path, state) -> None:
+    """Write server.json, in one piece, then print the ready line."""
+    content = json.dumps({"url": state.url, "pid": state.pid, "version": __version__})
+    draft = home / "server.json.new"
+    draft.write_text(content, encoding="utf-8")
+    draft.replace(home / "server.json")
+    try:
+        print(f"AWS_ENDPOINT_URL={state.url}", flush=True)
+    except BrokenPipeError:  # whoever started it does not read its output; it serves all the same
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")

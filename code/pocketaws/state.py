@@ -1,0 +1,48 @@
+"""What one running local AWS knows: where it lives, its jobs, and the engine that runs them."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from pocketaws.errors import AwsError
+from pocketaws.sagemaker.jobs import Jobs
+
+ACCOUNT = "123456789012"  # moto's default
+
+
+class State:
+    """Shared by all requests.
+
+    home      folder of this local AWS
+    region    the region of requests that do not name one
+    """
+
+    def __init__(self, home: Path, region: str):
+        self.home, self.region, self.account, self.pid = home, region, ACCOUNT, os.getpid()
+        self.url = ""  # set once the port is known
+        self.jobs = Jobs()
+        self._engine = None
+        self._closing = False
+        self.creating = threading.Lock()  # held from the quota check until the job counts
+        self._lock = threading.Lock()
+
+    @property
+    def engine(self):
+        """The engine that runs training jobs, made at the first one. Raises AwsError after close()."""
+        with self._lock:
+            if self._closing:
+                raise AwsError("ServiceUnavailable", "The local AWS is shutting down.", 503)
+            if self._engine is None:
+                from pocketaws.training.engine import Engine
+
+                self._engine = Engine(self.home, self.url, sys.executable)
+            return self._engine
+
+    def close(self, grace_s: float) -> None:
+        """Take no more jobs and end every process of those that run, within about grace_s seconds."""
+        with self._lock:
+            self._closing = True
+            engine = self._engine
+        if engine is not None:
+            engine.close(grace_s)
