@@ -1,0 +1,196 @@
+"""One training job, from Starting to its last status: the order of things, and how they end."""
+
+import logging
+import math
+import queue
+import shutil
+from pathlib import Path
+
+from pocketaws.training import artifacts, channels, drivers, source_code
+from pocketaws.training.checkpoints import CheckpointSync, local_path
+from pocketaws.training.failure import JobFailure, JobStopped, algorithm_error, client_error, os_error
+from pocketaws.training.layout import HostFolder, host_names, write_config
+from pocketaws.training.training_phase import TrainingPhase
+
+log = logging.getLogger(__name__)
+
+
+class JobRun:
+    """Runs one job; `run` is the body of the job's thread and returns when the job has ended.
+
+    job       a TrainingJob (pocketaws.sagemaker.job)
+    settings  an EngineSettings (engine.py)       clients   AwsClients of the job's region
+    prepare_hub   called before the script starts: brings the model cache up to date
+    """
+
+    def __init__(self, job, settings, clients, prepare_hub):
+        self.job = job
+        self.settings = settings
+        self.clients = clients
+        self.inbox: queue.Queue = queue.Queue()  # ("host", Host, event), ("stop",), ("close", grace_s)
+        self.root = settings.jobs / job.name
+        checkpoints = local_path(job.request)
+        self.folders = [HostFolder(self.root / name, checkpoints) for name in host_names(job.request)]
+        self.closing = False
+        self._prepare_hub = prepare_hub
+        self._checkpoints: list[CheckpointSync] = []
+        self._phase: TrainingPhase | None = None
+
+    def stop(self) -> None:
+        """Somebody asked to stop the job."""
+        self.inbox.put(("stop",))
+
+    def close(self, grace_s: float) -> None:
+        """The server is ending: SIGTERM now, SIGKILL after grace_s seconds."""
+        self.closing = True
+        self.inbox.put(("close", grace_s))
+
+    def run(self) -> None:
+        """Take the job through its statuses. Every way that it can fail ends in FailureReason."""
+        try:
+            ending, failure = self._train(), None
+            if ending == "Completed" and self.job.stop_requested.is_set():
+                ending = "Stopped"  # the request came while the results were on their way
+        except JobStopped:
+            ending, failure = "Stopped", None
+        except JobFailure as err:
+            ending, failure = "Failed", str(err)
+        except OSError as err:
+            ending, failure = "Failed", str(os_error("the job's folder could not be used", err))
+        except Exception as err:  # a fault of pocketaws: the job says so, the server lives on
+            log.exception("job %s", self.job.name)
+            ending, failure = "Failed", f"InternalServerError: pocketaws failed: {type(err).__name__}: {err}"
+        try:
+            self._end(ending, failure)
+        finally:
+            if not self.settings.keep_jobs:
+                remove(self.root)
+
+    def _train(self) -> str:
+        """Everything up to the upload; the job's last SecondaryStatus."""
+        argv = self._check()
+        for folder, host in zip(self.folders, host_names(self.job.request), strict=True):
+            folder.make()
+            write_config(self.job.request, folder, host)
+        self._prepare_hub()
+        self._should_stop()
+        self._download()
+        self.job.move("Training")
+        self._phase = TrainingPhase(self, argv)
+        try:
+            ending = self._phase.run()
+        finally:
+            self._phase.end()
+        self._upload()
+        return ending
+
+    def _check(self) -> list[str] | None:
+        """Refuse by name what cannot run here; the container's command where the request has one."""
+        request = self.job.request
+        problem = channels.refused(request)
+        if problem:
+            raise client_error(problem)
+        if "InstanceGroups" in request["ResourceConfig"]:
+            raise client_error("pocketaws does not have InstanceGroups. Use InstanceType and InstanceCount.")
+        argv = drivers.command(request)
+        if argv is None and not _has_script(request):
+            algorithm = request["AlgorithmSpecification"]
+            image = algorithm.get("TrainingImage") or algorithm.get("AlgorithmName")
+            raise algorithm_error(
+                f"pocketaws runs no containers, so {image} cannot run here: the job names no script. Built-in"
+                " algorithms and images with a program of their own need AWS; what runs here is script mode"
+                " (hyperparameters sagemaker_program and sagemaker_submit_directory) and ModelTrainer's"
+                " source code."
+            )
+        return argv
+
+    def _download(self) -> None:
+        self.job.move("Downloading")
+        self.job.training_start_time = self.job.transitions[-1]["StartTime"]
+        s3 = self.clients.get("s3")
+        try:
+            channels.fetch(s3, self.job.request, [folder.data for folder in self.folders], self._should_stop)
+        except OSError as err:
+            raise os_error("Data download failed", err) from err
+        config = self.job.request.get("CheckpointConfig")
+        for folder in self.folders if config else []:
+            sync = CheckpointSync(s3, config["S3Uri"], folder.checkpoints, self._warn)
+            sync.restore(self._should_stop)
+            self._checkpoints.append(sync)
+
+    def start_background(self) -> None:
+        """Begin to sync checkpoints; the training phase calls it when the script starts."""
+        for sync in self._checkpoints:
+            sync.start()
+
+    def fetch_source(self, uri: str, folder: HostFolder) -> None:
+        """Download and extract the source directory of a script-mode job."""
+        source_code.fetch(self.clients.get("s3"), uri, folder.code, self._should_stop)
+
+    def _upload(self) -> None:
+        self.job.move("Uploading")
+        s3, request = self.clients.get("s3"), self.job.request
+        for sync in self._checkpoints:
+            sync.finish()
+        try:
+            artifacts.upload_output(s3, request, [folder.output_data for folder in self.folders])
+            artifacts.upload_model(s3, request, [folder.model for folder in self.folders])
+        except OSError as err:
+            raise os_error("Artifact upload failed", err) from err
+        self.job.model_artifacts = artifacts.model_uri(request)
+
+    def _end(self, ending: str, failure: str | None) -> None:
+        """Set what belongs to the end, then the last status: whoever waits for it finds all of it there."""
+        job = self.job
+        if failure is not None and self._phase is not None and job.model_artifacts is None:
+            self._upload_after_failure()
+        if job.training_start_time:
+            job.training_end_time = _now_like(job)
+            seconds = (job.training_end_time - job.training_start_time).total_seconds()
+            job.training_time_s = job.billable_time_s = max(1, math.ceil(seconds))
+        if failure is None:
+            job.move(ending)
+        else:
+            job.fail(failure)
+
+    def _upload_after_failure(self) -> None:
+        """AWS keeps output/data of a failed job too. A second failure must not hide the first one."""
+        if self.job.secondary_status != "Uploading":
+            self.job.move("Uploading")
+        try:
+            for sync in self._checkpoints:
+                sync.finish()
+            folders = [folder.output_data for folder in self.folders]
+            artifacts.upload_output(self.clients.get("s3"), self.job.request, folders)
+        except (JobFailure, OSError) as err:
+            log.warning("job %s: its output was not uploaded: %s", self.job.name, err)
+
+    def _should_stop(self) -> None:
+        if self.job.stop_requested.is_set() or self.closing:
+            raise JobStopped
+
+    def _warn(self, text: str) -> None:
+        if self._phase:
+            self._phase.say(text)
+
+
+def _has_script(request: dict) -> bool:
+    return "sagemaker_program" in request.get("HyperParameters", {}) or "SAGEMAKER_PROGRAM" in request.get(
+        "Environment", {}
+    )
+
+
+def _now_like(job):
+    return type(job.created_at).now(job.created_at.tzinfo)
+
+
+def remove(folder: Path) -> None:
+    """Delete a job's folder, even where the script took away its own right to write."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        for path in [folder, *folder.rglob("*")]:
+            if path.is_dir() and not path.is_symlink():
+                path.chmod(0o700)
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        log.warning("%s was left behind", folder)
