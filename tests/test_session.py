@@ -80,7 +80,7 @@ def test_enter_sends_every_client_to_the_local_aws_and_leave_puts_all_back(tmp_p
 
 def test_your_own_aws_configuration_is_out_of_reach_in_local(tmp_path, monkeypatch):
     own = tmp_path / "own-config"
-    own.write_text("[default]\naws_access_key_id = AKIAREALREALREALREAL\naws_secret_access_key = secret\n"
+    own.write_text("[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = secret\n"
                    "region = eu-west-1\nignore_configured_endpoint_urls = true\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(own))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(own))

@@ -51,6 +51,7 @@ def boolean(text: str) -> bool:
 
 
 def auto_or_boolean(text: str) -> bool | str:
+    """The word "auto", or what boolean() reads."""
     return "auto" if text.strip().lower() == "auto" else boolean(text)
 
 
