@@ -369,10 +369,14 @@ def test_a_local_aws_that_the_environment_points_to_is_used(local_aws, monkeypat
         connect("aws", region="us-east-1")
 
 
-def test_another_region_than_the_running_one_is_refused(local_aws, monkeypatch):
+def test_one_local_aws_answers_for_every_region(local_aws, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
-    with pytest.raises(SessionError, match="is in us-east-1, you asked for eu-west-1"):
-        connect("local", region="eu-west-1")
+    found = connect("local", region="eu-west-1")
+    s3 = found.client("s3")
+    s3.create_bucket(Bucket="in-europe", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    assert s3.get_bucket_location(Bucket="in-europe")["LocationConstraint"] == "eu-west-1"
+    assert found.client("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
+    s3.delete_bucket(Bucket="in-europe")
 
 
 def test_in_local_the_role_is_made_and_the_sdks_session_works(local_aws, monkeypatch):

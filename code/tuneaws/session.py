@@ -23,7 +23,7 @@ from pathlib import Path
 import boto3
 from botocore import exceptions as boto_errors
 
-from tuneaws import environment, roles
+from tuneaws import buckets, environment, roles
 
 CODE = Path(__file__).resolve().parents[1]
 START_WITHIN_S = 60
@@ -41,15 +41,15 @@ class SessionError(RuntimeError):
 class Session:
     """Where the calls go, and the clients that make them.
 
-    where  "local" or "aws"        region   such as "us-east-1"      account  12 digits
-    url    the local AWS's address, None on aws                      boto     a boto3.Session
-    home   the local AWS's folder, None on aws
+    where  "local" or "aws"     region  such as "us-east-1"     account  12 digits
+    boto   a boto3.Session      caller_arn  whose credentials are in use
+    url, home  the local AWS's address and folder, None on aws
     """
 
     def __init__(self, where, region, account, boto, caller_arn, url=None, home=None, role_arn=None):
         self.where, self.region, self.account = where, region, account
         self.boto, self.url, self.home = boto, url, home
-        self._caller_arn, self._role_arn, self._clients = caller_arn, role_arn, {}
+        self.caller_arn, self._role_arn, self._clients = caller_arn, role_arn, {}
 
     def client(self, service: str):
         """A boto3 client such as client("s3"), made once."""
@@ -64,7 +64,11 @@ class Session:
             return self._role_arn
         if self.where == "local":
             return roles.ensure_role(self.client("iam"))
-        return roles.find_role(self.client("iam"), self._caller_arn)
+        return roles.find_role(self.client("iam"), self.caller_arn)
+
+    def bucket_name(self, project: str) -> str:
+        """The name of your bucket for this project: the same in every lesson, nobody else's."""
+        return buckets.bucket_name(project, self.account, self.region, self.caller_arn)
 
     def sagemaker(self):
         """The SageMaker SDK 3's own session; importing that SDK takes 2 to 3 seconds."""
@@ -95,7 +99,7 @@ def connect(where="local", region=None, home=None, role_arn=None, account=None) 
     """Return a Session; in local, start the local AWS when it is not up.
 
     where     "local" or "aws"
-    region    None: the running local AWS's own, or on aws the one of your AWS configuration
+    region    None: us-east-1 in local, on aws the one of your AWS configuration
     home      the local AWS's folder; None: the one that AWS_ENDPOINT_URL points to, else <course>/.pocketaws
     role_arn  the role jobs run as; None: made in local, looked for on aws
     account   refuse to connect to any other account; None: no check
@@ -194,14 +198,10 @@ def _connect_aws(region, role_arn) -> Session:
 def _connect_local(region, home, role_arn) -> Session:
     info = _ask(os.environ.get("AWS_ENDPOINT_URL")) if home is None else None
     info = info or _start(_home(home), region or "us-east-1")
-    if region and info["region"] != region:
-        raise SessionError(f"the local AWS at {info['url']} is in {info['region']}, you asked for {region}.\n"
-                           "Fix: tuneaws.session.stop_local() first (what is in it is gone), or ask for "
-                           f"{info['region']}")
-    environment.enter(info["url"], info["region"], Path(info["home"]) / "client")
-    boto = boto3.Session(region_name=info["region"])
-    caller, home = f"arn:aws:iam::{info['account']}:root", Path(info["home"])
-    return Session("local", info["region"], info["account"], boto, caller, info["url"], home, role_arn)
+    region, home = region or info["region"], Path(info["home"])  # one server answers for every region
+    environment.enter(info["url"], region, home / "client")
+    boto, caller = boto3.Session(region_name=region), f"arn:aws:iam::{info['account']}:root"
+    return Session("local", region, info["account"], boto, caller, info["url"], home, role_arn)
 
 
 def _start(home: Path, region: str) -> dict:
@@ -218,7 +218,7 @@ def _start(home: Path, region: str) -> dict:
     with gate:
         if not _until(lambda: _try_lock(gate), START_WITHIN_S):
             raise SessionError(f"another process has been starting the local AWS for {START_WITHIN_S} s.\n"
-                               f"Fix: look at {home / 'pocketaws.log'}")
+                               f"Fix: look at {home / 'start.log'}")
         if _held(home / "lock"):  # somebody runs it, or is just ending
             found = _await_server(home, lambda: not _held(home / "lock"))
             if found:
@@ -235,7 +235,7 @@ def _spawn(home: Path, region: str) -> dict:
     env = environment.without_aws(os.environ)
     env["PYTHONPATH"] = os.pathsep.join([str(CODE), *filter(None, [env.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "pocketaws", "--port", "0", "--home", str(home), "--region", region]
-    with (home / "pocketaws.log").open("w") as log:
+    with (home / "start.log").open("w") as log:
         child = subprocess.Popen(command, env=env, cwd=home, stdin=subprocess.DEVNULL, stdout=log,
                                  stderr=subprocess.STDOUT, start_new_session=True)
     found = _await_server(home, lambda: child.poll() is not None)
@@ -323,6 +323,9 @@ def _until(condition, within_s: float) -> bool:
 
 
 def _tail(home: Path, lines: int = 15) -> str:
-    log = home / "pocketaws.log"
-    text = log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
-    return f"The end of {log}:\n" + ("\n".join(f"  {line}" for line in text) or "  (empty)")
+    """The ends of both logs of the server: what it printed, and what it has noted itself."""
+    parts = []
+    for log in (home / "start.log", home / "pocketaws.log"):
+        if log.exists() and (text := log.read_text(errors="replace").strip()):
+            parts += [f"The end of {log}:", *(f"  {line}" for line in text.splitlines()[-lines:])]
+    return "\n".join(parts) or f"Its logs in {home} are empty."
