@@ -4,7 +4,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from tuneaws import handover
+from tuneaws import buckets, handover
 
 PROMPT = SimpleNamespace(system="", user="Summarize:\n{dialogue}")
 
@@ -54,14 +54,13 @@ def test_rows_of_two_sources_do_not_mix(local_aws, bucket, own_rows):
     assert handover.find_rows(s3, bucket, "pocketaws/dialogues") == {}
 
 
-def test_a_download_holds_what_a_channel_would_hold(local_aws, bucket, own_rows, tmp_path):
+def test_what_was_handed_over_are_messages_in_the_wanted_numbers(local_aws, bucket, own_rows, tmp_path):
     s3 = local_aws.client("s3")
     uris = handover.find_or_make_rows(s3, bucket, own_rows, PROMPT)
-    s3.put_object(Bucket=bucket, Key="data/my-own-rows/train/more/extra.jsonl", Body=b"{}\n")
-    paths = handover.download(s3, uris["train"], tmp_path / "channel")
-    names = sorted(str(path.relative_to(tmp_path / "channel")) for path in paths)
-    assert names == ["more/extra.jsonl", "train.jsonl"]
-    lines = (tmp_path / "channel" / "train.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 20
-    roles = [message["role"] for message in json.loads(lines[0])["messages"]]
-    assert roles == ["user", "assistant"]
+    counts = {}
+    for split, uri in uris.items():
+        (path,) = buckets.download(s3, uri, tmp_path / split)
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        assert all([m["role"] for m in row["messages"]] == ["user", "assistant"] for row in rows)
+        counts[path.name] = len(rows)
+    assert counts == {"train.jsonl": 20, "validation.jsonl": 5, "test.jsonl": 5}

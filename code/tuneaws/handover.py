@@ -11,7 +11,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from tuneaws import data
+from tuneaws import buckets, data
 
 SPLITS = ("train", "validation", "test")
 
@@ -27,13 +27,10 @@ def find_rows(s3, bucket: str, source: str) -> dict:
 
     The URIs are prefixes with a slash at their end: what a training channel takes.
     """
-    found = s3.list_objects_v2(Bucket=bucket, Prefix=f"{data_prefix(source)}/").get("Contents", [])
-    keys = {entry["Key"] for entry in found}
-    return {
-        split: f"s3://{bucket}/{data_prefix(source)}/{split}/"
-        for split in SPLITS
-        if f"{data_prefix(source)}/{split}/{split}.jsonl" in keys
-    }
+    prefix = data_prefix(source)
+    keys = {entry["key"] for entry in buckets.list_objects(s3, bucket, f"{prefix}/")}
+    there = [split for split in SPLITS if f"{prefix}/{split}/{split}.jsonl" in keys]
+    return {split: f"s3://{bucket}/{prefix}/{split}/" for split in there}
 
 
 def upload_rows(s3, bucket: str, source: str, splits: dict, prompt, folder) -> dict:
@@ -66,16 +63,3 @@ def find_or_make_rows(s3, bucket: str, dataset, prompt) -> dict:
         found = upload_rows(s3, bucket, dataset.source, splits, prompt, folder)
     print(f"rows of {dataset.source}: none in the bucket, so they were made as lesson 02 makes them")
     return found
-
-
-def download(s3, prefix_uri: str, folder) -> list:
-    """Copy what lies under "s3://bucket/prefix/" into `folder`, as a channel does; return the paths."""
-    bucket, _, prefix = prefix_uri.removeprefix("s3://").partition("/")
-    paths = []
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for entry in page.get("Contents", []):
-            path = Path(folder) / entry["Key"].removeprefix(prefix)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, entry["Key"], str(path))
-            paths.append(path)
-    return paths
