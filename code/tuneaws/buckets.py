@@ -174,8 +174,8 @@ def delete_bucket(s3, name: str, tag: dict) -> int:
     Raises  BucketError without the tag: it is not the course's bucket
     """
     if bucket_tags(s3, name).get(tag["Key"]) != tag["Value"]:
-        raise BucketError(f"the bucket {name!r} does not carry the tag {tag['Key']}={tag['Value']}: it is not "
-                          "the course's, and is not deleted.\nFix: delete it yourself if you are sure")
+        raise BucketError(f"the bucket {name!r} does not carry the tag {tag['Key']}={tag['Value']}: it is "
+                          "not the course's, and is not deleted.\nFix: delete it yourself if you are sure")
     gone = 0
     while True:
         page = s3.list_object_versions(Bucket=name)  # at most 1,000, as delete_objects takes
