@@ -26,7 +26,7 @@ course: $(COURSE) ## run every lesson in local, write build/course/index.html (D
 
 lesson: $(COURSE) ## run one lesson the same way: make lesson N=04
 	@test -n "$(N)" || { echo 'Which lesson? For example: make lesson N=04'; exit 2; }
-	@$(PY) code/run_course.py --only "$(N)" $(if $(DATA),--data "$(DATA)")
+	@$(PY) code/run_course.py --only "$(N)" --keep $(if $(DATA),--data "$(DATA)")
 
 lab: $(COURSE) ## open the lessons in JupyterLab, with the local AWS up
 	@PYTHONPATH=code $(PY) -c 'import tuneaws.session as s; print("AWS on this machine:", s.connect(where="local").url)'

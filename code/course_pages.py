@@ -5,8 +5,10 @@ Every page stands alone: no script, font or style from anywhere else, so it can 
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -42,17 +44,19 @@ figure { margin: 1.5rem 0 } figcaption, footer, .small { font-size: .85rem; opac
 
 
 def write_report(run, out: Path) -> Path:
-    """Write out/index.html and a page for each executed lesson; return the path of the index.
+    """Write out/index.html, results.json and a page for each executed lesson; return the path of the index.
 
-    run   .results (name, title, status, seconds, error, cell, executed), .left_running, .cut_short
+    run   a run_course.Run
     """
     rows, figures = [], []
     for result in run.results:
         name = html.escape(result.name)
+        up = "../" * result.name.count("/")
         executed = result.executed if result.executed and result.executed.exists() else None
         if executed:
             notebook = nbformat.read(executed, as_version=4)
-            (out / f"{result.name}.html").write_text(lesson_page(notebook, result.title), encoding="utf-8")
+            page = lesson_page(notebook, result.title, report=f"{up}index.html")
+            (out / f"{result.name}.html").write_text(page, encoding="utf-8")
             figures += [_figure(result, png, n) for n, png in enumerate(pictures(notebook), 1)]
         link = f'<a href="{name}.html">{name}</a>' if executed else name
         rows.append(
@@ -66,7 +70,7 @@ def write_report(run, out: Path) -> Path:
         f"<h1>{passed} of {len(run.results)} lessons passed in {total:.0f} s</h1>",
         "<p class='problem'>The run was cut short by Ctrl-C.</p>" if run.cut_short else "",
         *(_problem(result) for result in run.results if result.status != "passed"),
-        f"<p>{html.escape(_left(run.left_running))}</p>",
+        f"<p>{html.escape(_left(run))}</p>",
         "<table><thead><tr><th>Lesson</th><th>Status</th><th>Seconds</th></tr></thead>",
         f"<tbody>{''.join(rows)}</tbody></table>",
         *figures,
@@ -74,10 +78,12 @@ def write_report(run, out: Path) -> Path:
     ]
     index = out / "index.html"
     index.write_text(_page("tuneaws: report", "\n".join(body)), encoding="utf-8")
+    figures_of_run = [dataclasses.asdict(result) for result in run.results]
+    (out / "results.json").write_text(json.dumps(figures_of_run, indent=1, default=str), encoding="utf-8")
     return index
 
 
-def lesson_page(notebook, title: str) -> str:
+def lesson_page(notebook, title: str, report: str = "index.html") -> str:
     """Return an executed lesson as one HTML page. Links to other notebooks lead to their pages."""
     notebook = nbformat.from_dict(notebook)
     notebook.metadata.pop("widgets", None)
@@ -87,7 +93,7 @@ def lesson_page(notebook, title: str) -> str:
                 output.get("data", {}).pop(kind, None)
     body, _ = HTMLExporter(template_name="basic", embed_images=True).from_notebook_node(notebook)
     body = re.sub(r'href="([\w./-]+)\.ipynb"', r'href="\1.html"', body)
-    return _page(title, f'<p class="small"><a href="index.html">report</a></p>\n{body}')
+    return _page(title, f'<p class="small"><a href="{report}">report</a></p>\n{body}')
 
 
 def pictures(notebook) -> list[str]:
@@ -116,14 +122,15 @@ def _problem(result) -> str:
     )
 
 
-def _left(names: list[str] | None) -> str:
-    if names is None:
-        return (
-            "Left running at the end: AWS was not asked; the AWS of this machine was ended with all its jobs."
-        )
-    if names:
-        return f"Left running at the end, and ended with the AWS of this machine: {', '.join(names)}."
-    return "Left running at the end: nothing, says ListTrainingJobs. Spent: nothing, it all ran here."
+def _left(run) -> str:
+    """What the run leaves behind, from AWS's own answer."""
+    local = "stays up (make clean ends it)" if run.kept else "was ended with the run"
+    if run.left_running is None:
+        return f"Left running at the end: not asked. The AWS of this machine {local}."
+    jobs = ", ".join(run.left_running) or "nothing, says ListTrainingJobs"
+    return (
+        f"Left running at the end: {jobs}. The AWS of this machine {local}. Spent: nothing."
+    )
 
 
 def _surroundings() -> list[str]:

@@ -6,6 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
+import lesson_files
 import nbformat
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
@@ -28,7 +29,7 @@ def with_outputs(lesson, executed, root: Path):
 
     Raises  ValueError if the copy was made of another version of the lesson.
     """
-    ran = [cell for cell in executed.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    ran = lesson_files.without_injected(executed)
     if [cell.source for cell in ran] != [cell.source for cell in lesson.cells]:
         raise ValueError("the executed copy has other cells than the lesson: run it again")
     clean = nbformat.from_dict(lesson)

@@ -1,6 +1,7 @@
 """The runner of the lessons, on tiny notebooks made here."""
 
 import base64
+import json
 import re
 import signal
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import course_pages
 import course_store
+import lesson_files
 import nbformat
 import psutil
 import pytest
@@ -103,19 +105,19 @@ def alive(pid):
 
 
 def test_no_lessons_is_an_error_that_counts_them(tmp_path):
-    with pytest.raises(run_course.LessonError, match="found 0 lessons in"):
-        run_course.find_lessons(tmp_path)
+    with pytest.raises(lesson_files.LessonError, match="found 0 lessons in"):
+        lesson_files.find_lessons(tmp_path)
     lesson(tmp_path, "03_train_here_first")
-    with pytest.raises(run_course.LessonError, match="found 0 lessons like '07'.*03_train_here_first"):
-        run_course.find_lessons(tmp_path, "07")
+    with pytest.raises(lesson_files.LessonError, match="found 0 lessons like '07'.*03_train_here_first"):
+        lesson_files.find_lessons(tmp_path, "07")
 
 
 def test_data_is_set_where_it_is_declared_and_refused_where_nobody_reads_it(tmp_path):
     plain = lesson(tmp_path, "00_a")
-    with pytest.raises(run_course.LessonError, match="none of these lessons has a DATA parameter"):
-        run_course.parameters_for([plain], "/rows")
+    with pytest.raises(lesson_files.LessonError, match="none of these lessons has a DATA parameter"):
+        lesson_files.parameters_for([plain], "/rows")
     reader = lesson(tmp_path, "01_b", parameters="WHERE = 'local'\nDATA = ''")
-    chosen = run_course.parameters_for([plain, reader], "/rows")
+    chosen = lesson_files.parameters_for([plain, reader], "/rows")
     assert chosen == {plain: {"WHERE": "local"}, reader: {"WHERE": "local", "DATA": "/rows"}}
 
 
@@ -140,16 +142,22 @@ def test_one_bad_lesson_fails_the_run_but_the_others_run_and_the_report_says_so(
     lesson(tmp_path / "nb", "00_good", "import os\nprint(os.environ['AWS_ENDPOINT_URL'])", DRAW)
     lesson(tmp_path / "nb", "01_bad", "raise ValueError('<loss> is nan')")
     lesson(tmp_path / "nb", "02_good", "print('<b>after</b>')")
-    with course(tmp_path) as process:
+    (tmp_path / "nb" / "solutions").mkdir()
+    lesson(tmp_path / "nb" / "solutions", "00_good", "print('the answer')")
+    with course(tmp_path, "--solutions") as process:
         out, err = process.communicate(timeout=180)
     assert process.returncode == 1, out + err
-    assert "2 of 3 lessons passed" in out
+    assert "3 of 4 lessons passed" in out
     assert "01_bad, code cell 2: ValueError: <loss> is nan" in err
     report = (tmp_path / "out" / "index.html").read_text()
     assert report.index("ValueError: &lt;loss&gt; is nan") < report.index("<table>")
-    assert report.count('class="passed"') == 2 and report.count('class="failed"') == 1
+    assert report.count('class="passed"') == 3 and report.count('class="failed"') == 1
     assert report.count("data:image/png;base64,") == 1
     assert "nothing, says ListTrainingJobs" in report
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    names = [(each["name"], each["status"]) for each in results]
+    assert names[:3] == [("00_good", "passed"), ("solutions/00_good", "passed"), ("01_bad", "failed")]
+    assert "the answer" in (tmp_path / "out" / "solutions" / "00_good.html").read_text()
     assert not (tmp_path / "out" / ".aws" / "server.json").exists()
     endpoint = re.search(r"http://127\.0\.0\.1:(\d+)", (tmp_path / "out" / "00_good.html").read_text())
     assert not listening(int(endpoint[1])), "pocketaws is still up"
@@ -181,7 +189,10 @@ def test_ctrl_c_ends_everything_and_still_writes_the_report(tmp_path):
 
 
 def test_wrong_arguments_end_with_2_and_one_line(tmp_path):
-    for arguments, problem in [((), "found 0 lessons"), (("--data", "/no/where"), "/no/where does not exist")]:
+    for arguments, problem in [
+        ((), "found 0 lessons"),
+        (("--data", "/no/where"), "/no/where does not exist"),
+    ]:
         with course(tmp_path, *arguments) as process:
             err = process.communicate(timeout=60)[1]
         assert process.returncode == 2
