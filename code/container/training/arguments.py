@@ -35,6 +35,7 @@ class Parser(argparse.ArgumentParser):
         name = first.lstrip("-").partition("=")[0]
         known = [action.dest for action in self._actions if action.dest != "help"]
         near = difflib.get_close_matches(name.replace("-", "_"), known, n=3)
+        near = near or [each for each in known if name in each or each in name]
         if not near:
             return f"unknown argument {first!r}.\nFix: the arguments are {', '.join(known)}."
         return f"unknown argument {first!r}.\nFix: did you mean {' or '.join('--' + each for each in near)}?"

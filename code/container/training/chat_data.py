@@ -7,52 +7,12 @@ This needs no special template, and a template for which it does not hold is ref
 
 import json
 import os
-from collections import Counter
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from arguments import UserError
-from chat_rows import Row, jsonl_files, read_rows, why_useless
+from chat_rows import Report, Row
 
 IGNORE = -100  # cross_entropy's ignore_index: a label the loss does not see
 BATCH = 512  # rows tokenized at a time
-
-
-@dataclass
-class Report:
-    """What became of the rows of one channel. dropped: reason → rows; first: reason → the first such row."""
-
-    channel: str
-    files: int = 0
-    read: int = 0
-    kept: int = 0
-    tokens: int = 0
-    trained_on: int = 0
-    longest: int = 0
-    cut: int = 0
-    cut_answers: int = 0
-    dropped: Counter = field(default_factory=Counter)
-    first: dict = field(default_factory=dict)
-
-    def drop(self, reason: str, place: str) -> None:
-        self.dropped[reason] += 1
-        self.first.setdefault(reason, place)
-
-    def lines(self, max_seq_length: int) -> list[str]:
-        """The report as log lines. Nothing is dropped without a line here."""
-        lines = [
-            f"[data] {self.channel}: {self.read:,} rows in {self.files} file{'s' * (self.files != 1)}, "
-            f"{self.kept:,} kept; {self.tokens:,} tokens, {self.trained_on:,} of them in answers; "
-            f"longest row {self.longest:,} tokens"
-        ]
-        for reason, rows in self.dropped.items():
-            lines.append(f"[data] {self.channel}: {rows:,} dropped: {reason} (first: {self.first[reason]})")
-        if self.cut:
-            lines.append(
-                f"[data] {self.channel}: {self.cut:,} rows were longer than max_seq_length {max_seq_length} "
-                f"and were cut, {self.cut_answers:,} of them inside an answer"
-            )
-        return lines
 
 
 def render(tokenizer, messages: list[dict], prompt: bool = False) -> str:
@@ -163,30 +123,15 @@ def _count(example: dict, labels: list[int], length: int, place: str, report: Re
     return True
 
 
-def load_channel(tokenizer, folder: Path, channel: str, max_seq_length: int) -> tuple[list[dict], Report]:
-    """Read and encode every row of a channel.
-
-    Raises  UserError if a line is broken, or if no row is left to learn from.
-    """
-    files = jsonl_files(folder, channel)
-    report, rows = Report(channel, files=len(files)), []
-    for path in files:
-        for row in read_rows(path):
-            report.read += 1
-            reason = why_useless(row.messages)
-            if reason:
-                report.drop(reason, row.place)
-            else:
-                rows.append(row)
+def encode_channel(tokenizer, rows: list[Row], report: Report, max_seq_length: int) -> list[dict]:
+    """encode(), or UserError if no row is left to learn from."""
     examples = encode(tokenizer, rows, max_seq_length, report)
     if not examples:
         raise UserError(_nothing_left(report, max_seq_length))
-    return examples, report
+    return examples
 
 
 def _nothing_left(report: Report, max_seq_length: int) -> str:
-    if not report.read:
-        return f"the channel '{report.channel}' has {report.files} *.jsonl file(s), and not one row in them."
     why = "; ".join(f"{rows:,}: {reason}" for reason, rows in report.dropped.items())
     message = f"none of the {report.read:,} rows of the channel '{report.channel}' can be used ({why})."
     if report.cut:

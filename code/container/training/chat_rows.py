@@ -1,8 +1,12 @@
-"""Files of {"messages": [...]} lines → rows, each checked, with its place for messages about it."""
+"""Files of {"messages": [...]} lines → rows, each checked, with its place for messages about it.
+
+Only the standard library: broken data ends a job before the libraries and the model are loaded.
+"""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arguments import UserError
@@ -16,6 +20,43 @@ class Row:
 
     place: str
     messages: list[dict]
+
+
+@dataclass
+class Report:
+    """What became of the rows of one channel. dropped: reason → rows; first: reason → the first such row."""
+
+    channel: str
+    files: int = 0
+    read: int = 0
+    kept: int = 0
+    tokens: int = 0
+    trained_on: int = 0
+    longest: int = 0
+    cut: int = 0
+    cut_answers: int = 0
+    dropped: Counter = field(default_factory=Counter)
+    first: dict = field(default_factory=dict)
+
+    def drop(self, reason: str, place: str) -> None:
+        self.dropped[reason] += 1
+        self.first.setdefault(reason, place)
+
+    def lines(self, max_seq_length: int) -> list[str]:
+        """The report as log lines. Nothing is dropped without a line here."""
+        lines = [
+            f"[data] {self.channel}: {self.read:,} rows in {self.files} file{'s' * (self.files != 1)}, "
+            f"{self.kept:,} kept; {self.tokens:,} tokens, {self.trained_on:,} of them in answers; "
+            f"longest row {self.longest:,} tokens"
+        ]
+        for reason, rows in self.dropped.items():
+            lines.append(f"[data] {self.channel}: {rows:,} dropped: {reason} (first: {self.first[reason]})")
+        if self.cut:
+            lines.append(
+                f"[data] {self.channel}: {self.cut:,} rows were longer than max_seq_length {max_seq_length} "
+                f"and were cut, {self.cut_answers:,} of them inside an answer"
+            )
+        return lines
 
 
 def jsonl_files(folder: Path, channel: str) -> list[Path]:
@@ -83,3 +124,23 @@ def why_useless(messages: list[dict]) -> str | None:
     if any(not message["content"].strip() for message in messages):
         return "an empty message"
     return None
+
+
+def read_channel(folder: Path, channel: str) -> tuple[list[Row], Report]:
+    """Every row of a channel that teaches something, and the report that counts the others.
+
+    Raises  UserError if there is no file, if a line is broken, or if there is no row at all.
+    """
+    files = jsonl_files(folder, channel)
+    report, rows = Report(channel, files=len(files)), []
+    for path in files:
+        for row in read_rows(path):
+            report.read += 1
+            reason = why_useless(row.messages)
+            if reason:
+                report.drop(reason, row.place)
+            else:
+                rows.append(row)
+    if not report.read:
+        raise UserError(f"the channel '{channel}' has {len(files)} *.jsonl file(s), and not one row in them.")
+    return rows, report

@@ -16,6 +16,9 @@ import sys
 import time
 
 from arguments import UserError, parse_arguments
+from chat_rows import Report, Row, read_channel
+from quiet import silence
+from reporting import metric_line, peak_memory_mb, say, versions, write_metrics
 
 
 def main(argv: list[str]) -> None:
@@ -25,19 +28,17 @@ def main(argv: list[str]) -> None:
     """
     args = parse_arguments(argv, __doc__)
     use_one_process()
-    from quiet import silence
-    from reporting import say, versions
-
     say(f"[setup] {versions()}")
+    channels = read_data(args)
     silence()
     from transformers import set_seed
 
     set_seed(args.seed)
     source, base_folder, tokenizer = open_base(args)
-    examples, reports = load_data(tokenizer, args)
+    examples = encode_data(tokenizer, channels, args)
     trainer = make_run(args, source, tokenizer, examples)
     final, history = train(trainer)
-    finish(args, trainer, source, base_folder, final, history, reports)
+    finish(args, trainer, source, base_folder, final, history, [report for _, report in channels])
 
 
 def use_one_process() -> None:
@@ -57,7 +58,6 @@ def use_one_process() -> None:
 def open_base(args):
     """(what from_pretrained loads, the folder of its small files, its tokenizer), checked."""
     from qlora import base_files, load_tokenizer, longest_input
-    from reporting import say
     from saving import check_can_merge
 
     source, folder = base_files(args)
@@ -70,29 +70,33 @@ def open_base(args):
     return source, folder, load_tokenizer(folder)
 
 
-def load_data(tokenizer, args) -> tuple[dict[str, list[dict]], list]:
-    """Encoded rows by channel, and the channels' reports. Says what was kept and shows the first row."""
-    from chat_data import load_channel, sample
-    from reporting import say
+def read_data(args) -> list[tuple[list[Row], Report]]:
+    """The rows of the training channel and, if there is one, of the validation channel."""
+    channels = [read_channel(args.training, "training")]
+    if args.validation is None:
+        say("[data] validation: no such channel, so there is no eval_loss")
+    else:
+        channels.append(read_channel(args.validation, "validation"))
+    return channels
 
-    examples, reports = {}, []
-    for channel, folder in (("training", args.training), ("validation", args.validation)):
-        if folder is None:
-            say(f"[data] {channel}: no such channel, so there is no eval_loss")
-            continue
-        examples[channel], report = load_channel(tokenizer, folder, channel, args.max_seq_length)
-        reports.append(report)
+
+def encode_data(tokenizer, channels: list[tuple[list[Row], Report]], args) -> dict[str, list[dict]]:
+    """Encoded rows by channel. Says what was kept and shows the first row."""
+    from chat_data import encode_channel, sample
+
+    examples = {}
+    for rows, report in channels:
+        examples[report.channel] = encode_channel(tokenizer, rows, report, args.max_seq_length)
         for line in report.lines(args.max_seq_length):
             say(line)
     for line in sample(tokenizer, examples["training"][0]):
         say(line)
-    return examples, reports
+    return examples
 
 
 def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]]):
     """The trainer of one run: base model, adapter, data. Says what it trains and how long a step is."""
     from qlora import add_adapter, check_ids, load_base, pick_device, wants_checkpointing
-    from reporting import say
     from trainer import make_trainer, total_steps
 
     device = pick_device()
@@ -119,7 +123,7 @@ def train(trainer) -> tuple[dict, list[dict]]:
 
     Raises  UserError if the GPU's memory does not suffice, or the loss is no number any more.
     """
-    from reporting import make_reporter, peak_memory_mb
+    from reporting import make_reporter
     from torch.cuda import OutOfMemoryError
 
     reporter = make_reporter(trainer)
@@ -150,7 +154,6 @@ def train(trainer) -> tuple[dict, list[dict]]:
 
 def finish(args, trainer, source: str, base_folder, final: dict, history: list[dict], reports: list) -> None:
     """Save the adapter, merge if asked and not being stopped, write the figures."""
-    from reporting import metric_line, say, write_metrics
     from saving import merge, save_adapter
 
     save_adapter(trainer.model, base_folder, args.model_dir)
