@@ -29,7 +29,7 @@ lesson: $(COURSE) ## run one lesson the same way: make lesson N=04
 	@$(PY) code/run_course.py --only "$(N)" --keep $(if $(DATA),--data "$(DATA)")
 
 lab: $(COURSE) ## open the lessons in JupyterLab, with the local AWS up
-	@PYTHONPATH=code $(PY) -c 'import tuneaws.session as s; print("AWS on this machine:", s.connect(where="local").url)'
+	@PYTHONPATH=code $(PY) -c 'import tuneaws.session as s; print("The AWS of this machine:", s.connect(where="local").url, "(stays up; make clean ends it)")'
 	@$(PY) -m jupyterlab --ip=127.0.0.1 --notebook-dir=notebooks
 
 test: $(TESTS) ## run all tests
