@@ -71,5 +71,5 @@ def _fix(said: str) -> str:
     if "region" in said:
         return "a region that AWS has the images in, such as us-east-1"
     if "instance type" in said:
-        return 'a SageMaker instance type, such as instance_type="ml.g5.xlarge"'
+        return 'instance_type="ml.g5.xlarge" or another with ml. in front'
     return "one of these sets"
