@@ -97,7 +97,7 @@ class Estimate:
             f"low     {self.low_usd:8.2f} USD   {self.likely_s / 120:.0f} minutes",
             f"likely  {self.likely_usd:8.2f} USD   {self.likely_s / 60:.0f} minutes",
             f"worst   {self.worst_usd:8.2f} USD   {self.max_run_s / 60:.0f} minutes, then the job is stopped",
-            "Billed by the second, from the download of the data to the upload of the model; storage is extra.",
+            "Billed by the second, from the download of the data to the upload of the model. Storage: extra.",
         ])
 
 
@@ -109,7 +109,8 @@ def training_price(instance_type: str, region: str) -> Price:
         known = ", ".join(table) or "none"
         hint = f" (it is for {elsewhere[0]}: {SEEN[elsewhere[0]][1][instance_type]})" if elsewhere else ""
         raise PriceError(
-            f"the price of {instance_type} in {region} is not in this course's table{hint}. Known in {region}: {known}.\nFix: prices.from_api() on aws, or "
+            f"the price of {instance_type} in {region} is not in this course's table{hint}. "
+            f"Known in {region}: {known}.\nFix: prices.from_api() on aws, or "
             "https://aws.amazon.com/sagemaker/ai/pricing/, or one of those types")
     return Price(instance_type, region, table[instance_type], seen)
 
@@ -125,9 +126,9 @@ def estimate(instance_type: str, instance_count: int, region: str, likely_s: flo
 def check_budget(cost: Estimate, budget_usd: float) -> None:
     """Raise PriceError if the job's worst case is over the budget."""
     if cost.worst_usd > budget_usd:
+        fix = "a smaller sagemaker.max_run_s or instance_type, or a larger budget_usd in config.yaml"
         raise PriceError(f"at worst this job costs {cost.worst_usd:.2f} USD, budget_usd allows "
-                         f"{budget_usd:.2f}.\nFix: a smaller sagemaker.max_run_s or instance_type, or a larger budget_usd in "
-                         'config.yaml,\nor set WHERE = "local" and go on for free.')
+                         f'{budget_usd:.2f}.\nFix: {fix},\nor set WHERE = "local" and go on for free.')
 
 
 def price_request(instance_type: str, region: str) -> dict:
