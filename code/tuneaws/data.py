@@ -208,7 +208,8 @@ def head(rows, count: int = 2, width: int = 300) -> None:
 def token_lengths(records, tokenizer) -> list:
     """Tokens of each {"messages": [...]} under the model's chat template, with answer and special tokens."""
     texts = [tokenizer.apply_chat_template(record["messages"], tokenize=False) for record in records]
-    return [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    encoded = tokenizer(texts, add_special_tokens=False, verbose=False)  # no warning for each long row
+    return [len(ids) for ids in encoded["input_ids"]]
 
 
 def plot_token_lengths(lengths, max_seq_length: int, ax=None):
