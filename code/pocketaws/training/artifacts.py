@@ -1,8 +1,9 @@
 """A job's results, streamed to S3: model.tar.gz, output.tar.gz, or plain files when compression is NONE.
 
 Keys as on AWS: <S3OutputPath>/<job>/output/model.tar.gz and …/output.tar.gz; with CompressionType NONE the
-files go below …/output/model/ and …/output/data/. An empty model folder makes no object, though DescribeTrainingJob
-names one (github.com/aws/sagemaker-python-sdk/issues/3455), and output.tar.gz is made only of something.
+files go below …/output/model/ and …/output/data/. An empty model folder makes no object, though
+DescribeTrainingJob names one (github.com/aws/sagemaker-python-sdk/issues/3455); neither does
+an empty output/data.
 Several hosts' files go into one archive; where names clash the first host's file wins.
 """
 

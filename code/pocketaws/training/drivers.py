@@ -42,8 +42,8 @@ def command(request: dict) -> list[str] | None:
         image = algorithm.get("TrainingImage", algorithm.get("AlgorithmName"))
         raise algorithm_error(
             f"pocketaws runs no containers, so ContainerEntrypoint {argv} of image {image} cannot run here."
-            " What runs here: bash, sh or python with a script that a channel brings (below /opt/ml/input/data/),"
-            " and script mode (hyperparameter sagemaker_program)."
+            " What runs here: bash, sh or python with a script that a channel brings (below"
+            " /opt/ml/input/data/), and script mode (hyperparameter sagemaker_program)."
         )
     return argv
 

@@ -2,8 +2,8 @@
 
 As AWS does it (docs: "Amazon CloudWatch Metrics for Monitoring and Analyzing Training Jobs", 2026-11):
 namespace /aws/sagemaker/TrainingJobs, dimension TrainingJobName, which is what SDK 2's TrainingJobAnalytics
-asks for too; FinalMetricDataList has the last value of each metric and its time. CloudWatch takes no NaN and no
-infinity (API_MetricDatum), so such a value is left out of both, and stands in the log only.
+asks for too; FinalMetricDataList has the last value of each metric and its time. CloudWatch takes no NaN and
+no infinity (API_MetricDatum), so such a value is left out of both, and stands in the log only.
 """
 
 import json

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pocketaws.training.failure import client_error
 
 CHUNK_BYTES = 1 << 20
+PAGE = 1000  # objects that one listing brings, S3's own most
 MULTIPART_FROM_BYTES = 8 << 20
 
 
@@ -28,7 +29,9 @@ def list_objects(s3, uri: str) -> list[dict]:
     bucket, prefix = split_uri(uri)
     rows = []
     try:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for page in s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE}
+        ):
             rows += page.get("Contents", [])
     except (ClientError, BotoCoreError) as err:
         raise client_error(f"Data download failed:{uri}: {err}") from err

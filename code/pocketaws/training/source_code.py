@@ -29,7 +29,7 @@ def fetch(s3, uri: str, folder: Path, should_stop=lambda: None) -> None:
         with tarfile.open(tarball, "r:gz") as tar:
             extract(tar, folder, uri)
     except (tarfile.TarError, EOFError, ValueError) as err:
-        raise client_error(f"the source directory {uri} is not a gzipped tar file: {err}") from err
+        raise client_error(f"the source directory {uri} cannot be read as a gzipped tar file: {err}") from err
     finally:
         tarball.unlink()
 
@@ -64,7 +64,9 @@ def _problem(member: tarfile.TarInfo, links: set[str]) -> str | None:
     if member.issym() or member.islnk():
         base = posixpath.dirname(name) if member.issym() else ""
         target = posixpath.normpath(posixpath.join(base, member.linkname))
-        if member.linkname.startswith("/") or target.split("/")[0] == "..":
+        ups = [part == ".." for part in member.linkname.split("/")]
+        winding = ups != sorted(ups, reverse=True)  # "a/../b": what it means depends on what "a" is
+        if member.linkname.startswith("/") or target.split("/")[0] == ".." or winding:
             return f"links to {member.linkname!r}, outside of it"
         if target in links or any(parent in links for parent in _parents(target)):
             return f"links to another link, {member.linkname!r}"

@@ -74,12 +74,17 @@ class TrainingPhase:
 
     def _open_logs(self) -> None:
         job, clients = self._job, self._run.clients
-        if job.request["AlgorithmSpecification"].get("MetricDefinitions"):
-            self._metrics = MetricScan(job, clients.get("cloudwatch"), self._settings.python, self.say)
+        has_metrics = bool(job.request["AlgorithmSpecification"].get("MetricDefinitions"))
         epoch = int(time.time())
         for name in host_names(job.request):
-            on_lines = self._metrics.feed if self._metrics else None
+            on_lines = self._scan if has_metrics else None
             self._logs.append(LogStream(clients.get("logs"), f"{job.name}/{name}-{epoch}", on_lines))
+        if has_metrics:
+            self._metrics = MetricScan(job, clients.get("cloudwatch"), self._settings.python, self.say)
+
+    def _scan(self, lines: list[str], moment_ms: int) -> None:
+        if self._metrics:
+            self._metrics.feed(lines, moment_ms)
 
     def _prepare(self, host: Host, folder: HostFolder, port: int) -> list[steps.Step]:
         count = len(self._hosts)
