@@ -26,15 +26,16 @@ STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --good: #1a7f37; --bad: #cf222e }
 @media (prefers-color-scheme: dark) { :root { --good: #3fb950; --bad: #f85149 } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem }
-table { border-collapse: collapse; display: block; overflow-x: auto }
+table { border: 0; border-collapse: collapse; display: block; overflow-x: auto }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0 }
-th, td { border-bottom: 1px solid var(--line) }
+th, td { border: 0; border-bottom: 1px solid var(--line) }
 td.number { text-align: right; font-variant-numeric: tabular-nums }
 .passed { color: var(--good) } .failed, .stopped { color: var(--bad); font-weight: bold }
 .problem { border-left: 4px solid var(--bad); padding: .1rem 1rem; margin: 1rem 0; background: var(--soft) }
 pre, code { font: 13px/1.45 ui-monospace, monospace; overflow-x: auto; max-width: 100% }
 pre { padding: .6rem; margin: .4rem 0; white-space: pre-wrap; overflow-wrap: anywhere }
 .input pre, .problem pre { background: var(--soft); border-radius: 4px }
+.output pre { white-space: pre }
 .output { border-left: 3px solid var(--line); padding-left: .6rem }
 .prompt, .anchor-link { display: none }
 img, svg { max-width: 100%; height: auto; background: #fff }

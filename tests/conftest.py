@@ -169,9 +169,13 @@ _skips: list[tuple[str, str]] = []
 
 
 def pytest_runtest_logreport(report):
+    """Note each skip, of a test or of a whole module, with its reason."""
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         _skips.append((report.nodeid, reason.removeprefix("Skipped").removeprefix(":").strip()))
+
+
+pytest_collectreport = pytest_runtest_logreport
 
 
 def pytest_sessionfinish(session, exitstatus):
