@@ -304,7 +304,7 @@ class WordTokenizer:
     def apply_chat_template(self, messages, tokenize):
         return " ".join(f"<{m['role']}> {m['content']}" for m in messages)
 
-    def __call__(self, texts, add_special_tokens):
+    def __call__(self, texts, add_special_tokens, verbose):
         return {"input_ids": [text.split() for text in texts]}
 
 

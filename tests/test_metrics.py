@@ -186,7 +186,8 @@ def test_the_curve_shows_the_raw_points_too_and_takes_a_given_axes():
     plt.close(figure)
 
 
-def test_smoothing_starts_at_the_first_value_and_passes_over_nan():
-    values = metrics.smooth([4.0, 4.0, math.nan, 4.0])
-    assert values == pytest.approx([4.0] * 4)
-    assert metrics.smooth([]) == []
+def test_smoothing_keeps_the_ends_does_not_lag_and_passes_over_nan():
+    assert metrics.smooth([4.0, math.nan, 1.0, 7.0, 1.0], reach=1) == [4.0, 2.5, 4.0, 3.0, 1.0]
+    falling = [100.0 - i for i in range(100)]
+    assert metrics.smooth(falling) == pytest.approx(falling)
+    assert math.isnan(metrics.smooth([math.nan])[0]) and metrics.smooth([]) == []

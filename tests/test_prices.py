@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 from tuneaws import config, prices
 from tuneaws.prices import PriceError
 
@@ -90,3 +91,14 @@ def test_an_instance_that_aws_does_not_list_is_an_error():
         prices.from_api(Pricing(), "ml.g5.2xlarge", "us-west-2")
     with pytest.raises(PriceError, match="billing code of mars-1"):
         prices.from_api(Pricing(), "ml.g5.2xlarge", "mars-1")
+
+
+def test_where_the_price_list_cannot_be_asked_the_dated_table_answers():
+    class Denied:
+        def get_products(self, **request):
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetProducts")
+
+    assert prices.best_price(Denied(), "ml.g5.xlarge", "us-east-1").seen == "2026-05 to 2026-08"
+    assert prices.best_price(Pricing(product("1.5")), "ml.g5.xlarge", "us-east-1").usd_per_hour == 1.5
+    with pytest.raises(PriceError):
+        prices.best_price(Denied(), "ml.g5.xlarge", "eu-west-1")

@@ -14,8 +14,10 @@ from tuneaws.artifacts import ArtifactError, extract
 from tuneaws.metrics import METRIC_DEFINITIONS
 from tuneaws.training_jobs import JobError
 
-IMAGE = ("763104351884.dkr.ecr.us-east-1.amazonaws.com/huggingface-pytorch-training:"
-         "2.8.0-transformers4.56.2-gpu-py312-cu129-ubuntu22.04")
+IMAGE = (
+    "763104351884.dkr.ecr.us-east-1.amazonaws.com/huggingface-pytorch-training:"
+    "2.8.0-transformers4.56.2-gpu-py312-cu129-ubuntu22.04"
+)
 
 TRAINS = """
     import os, pathlib
@@ -53,19 +55,28 @@ def start(aws, role_arn):
             member = tarfile.TarInfo("train.py")
             member.size = len(body)
             tar.addfile(member, io.BytesIO(body))
-        aws.client("s3").put_object(Bucket="test-training-jobs", Key=f"{name}/source.tar.gz",
-                                    Body=packed.getvalue())
-        values = {"sagemaker_program": "train.py", "max_steps": max_steps,
-                  "sagemaker_submit_directory": f"s3://test-training-jobs/{name}/source.tar.gz"}
+        aws.client("s3").put_object(
+            Bucket="test-training-jobs", Key=f"{name}/source.tar.gz", Body=packed.getvalue()
+        )
+        values = {
+            "sagemaker_program": "train.py",
+            "max_steps": max_steps,
+            "sagemaker_submit_directory": f"s3://test-training-jobs/{name}/source.tar.gz",
+        }
         aws.client("sagemaker").create_training_job(
-            TrainingJobName=name, RoleArn=role_arn,
-            AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File",
-                                    "MetricDefinitions": METRIC_DEFINITIONS},
+            TrainingJobName=name,
+            RoleArn=role_arn,
+            AlgorithmSpecification={
+                "TrainingImage": IMAGE,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": METRIC_DEFINITIONS,
+            },
             HyperParameters={key: json.dumps(value) for key, value in values.items()},
             OutputDataConfig={"S3OutputPath": "s3://test-training-jobs/output"},
             ResourceConfig={"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30},
             StoppingCondition={"MaxRuntimeInSeconds": 300},
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
         return name
 
     return begin
@@ -79,8 +90,9 @@ def trained(aws, start):
     tags = {"course": "tuneaws-test", "run": uuid.uuid4().hex[:8]}
     name, printed = start(TRAINS, tags), io.StringIO()
     with contextlib.redirect_stdout(printed):
-        job = training_jobs.watch(aws.client("sagemaker"), aws.client("logs"), name, usd_per_hour=1.408,
-                                  poll_s=0.1)
+        job = training_jobs.watch(
+            aws.client("sagemaker"), aws.client("logs"), name, usd_per_hour=1.408, poll_s=0.1
+        )
     return name, tags, printed.getvalue(), job
 
 
@@ -165,8 +177,9 @@ def test_the_newest_completed_job_with_the_tags_is_found(aws, trained, failed):
 
 def test_when_there_is_no_job_the_error_says_what_to_run(aws, failed):
     sm = aws.client("sagemaker")
-    with pytest.raises(JobError, match="(?s)no completed training job with the tags course=tuneaws-test, run="
-                                       ".*lesson 04"):
+    with pytest.raises(
+        JobError, match="(?s)no completed training job with the tags course=tuneaws-test, run=.*lesson 04"
+    ):
         training_jobs.newest(sm, failed[1])
     with pytest.raises(JobError, match="there is no training job 'nope' in us-east-1"):
         training_jobs.describe(sm, "nope")
@@ -216,15 +229,18 @@ def job_of(**more) -> dict:
     return {"TrainingJobStatus": "InProgress", **more}
 
 
-@pytest.mark.parametrize("asked, table, part", [
-    ({"max_steps": "200"}, [{"train:step": 50.0}], 0.25),
-    ({"max_steps": '"200"'}, [{"train:step": 50.0}], 0.25),
-    ({"max_steps": "-1", "epochs": "2"}, [{"train:epoch": 0.5}], 0.25),
-    ({"max_steps": "10"}, [{"train:step": 11.0}], 1.0),
-    ({"max_steps": "200"}, [], None),
-    ({"max_steps": "many"}, [{"train:step": 50.0}], None),
-    ({}, [{"train:step": 50.0}], None),
-])
+@pytest.mark.parametrize(
+    "asked, table, part",
+    [
+        ({"max_steps": "200"}, [{"train:step": 50.0}], 0.25),
+        ({"max_steps": '"200"'}, [{"train:step": 50.0}], 0.25),
+        ({"max_steps": "-1", "epochs": "2"}, [{"train:epoch": 0.5}], 0.25),
+        ({"max_steps": "10"}, [{"train:step": 11.0}], 1.0),
+        ({"max_steps": "200"}, [], None),
+        ({"max_steps": "many"}, [{"train:step": 50.0}], None),
+        ({}, [{"train:step": 50.0}], None),
+    ],
+)
 def test_progress_comes_from_the_jobs_own_hyperparameters(asked, table, part):
     assert job_lines.progress(job_of(HyperParameters=asked), table) == part
 
@@ -259,10 +275,17 @@ def test_a_job_without_a_model_says_so(aws, failed, tmp_path):
         training_jobs.download_model(aws.client("s3"), job, tmp_path)
 
 
-@pytest.mark.parametrize("name, kind", [
-    ("../evil", tarfile.REGTYPE), ("/tmp/evil", tarfile.REGTYPE), ("a/../../evil", tarfile.REGTYPE),
-    ("link", tarfile.SYMTYPE), ("hard", tarfile.LNKTYPE), ("pipe", tarfile.FIFOTYPE),
-])
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("../evil", tarfile.REGTYPE),
+        ("/tmp/evil", tarfile.REGTYPE),
+        ("a/../../evil", tarfile.REGTYPE),
+        ("link", tarfile.SYMTYPE),
+        ("hard", tarfile.LNKTYPE),
+        ("pipe", tarfile.FIFOTYPE),
+    ],
+)
 def test_an_archive_that_reaches_outside_is_not_unpacked_at_all(tmp_path, name, kind):
     archive = tmp_path / "model.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:

@@ -220,6 +220,7 @@ def plot_token_lengths(lengths, max_seq_length: int, ax=None):
     over = sum(length > max_seq_length for length in lengths)
     share = over / len(lengths) if lengths else 0
     ax.hist(lengths, bins=min(50, max(len(set(lengths)), 1)), color="0.6", edgecolor="white", linewidth=0.4)
+    ax.margins(y=0.15)
     ax.axvline(max_seq_length, color="#0b559f", linestyle="--", linewidth=2)
     ax.annotate(f"max_seq_length = {max_seq_length:,}", (max_seq_length, 0.95), ha="right", va="top",
                 xycoords=("data", "axes fraction"), xytext=(-6, 0), textcoords="offset points",

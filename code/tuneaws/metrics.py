@@ -93,13 +93,19 @@ def from_cloudwatch(cloudwatch, job_name: str, names, start, end=None) -> list:
     return [rows[time] for time in sorted(rows)]
 
 
-def smooth(values, weight: float = 0.8) -> list:
-    """An exponential mean without the bias to the first value; nan and inf are passed over."""
-    smoothed, total, norm = [], 0.0, 0.0
-    for value in values:
-        if math.isfinite(value):
-            total, norm = weight * total + (1 - weight) * value, weight * norm + (1 - weight)
-        smoothed.append(total / norm if norm else math.nan)
+def smooth(values, reach: int | None = None) -> list:
+    """Means of each value and up to `reach` neighbours on both sides (None: a twentieth of all).
+
+    A window with the value in its middle does not lag behind a falling loss, as an exponential mean does. At
+    the ends it narrows, so the first and the last value stay. nan and inf are passed over.
+    """
+    values = list(values)
+    reach = max(2, len(values) // 20) if reach is None else reach
+    smoothed = []
+    for i in range(len(values)):
+        side = min(reach, i, len(values) - 1 - i)
+        near = [value for value in values[i - side:i + side + 1] if math.isfinite(value)]
+        smoothed.append(sum(near) / len(near) if near else math.nan)
     return smoothed
 
 

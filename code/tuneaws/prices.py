@@ -9,6 +9,8 @@ from_api() asks for today's. A price that is not known is an error, never a gues
 import json
 from dataclasses import dataclass
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 # Seen on AWS's price list, SageMaker training, on demand.
 SEEN = {
     "us-east-1": ("2026-05 to 2026-08", {
@@ -157,6 +159,14 @@ def from_api(pricing, instance_type: str, region: str) -> Price:
                     return Price(instance_type, region, usd, f"{term['effectiveDate'][:10]} (price list API)")
     raise PriceError(f"AWS lists no training price for {instance_type} in {region}: SageMaker may not offer "
                      "it there.\nFix: another type or region")
+
+
+def best_price(pricing, instance_type: str, region: str) -> Price:
+    """from_api(), or the table's price where that can't be asked. Raises PriceError if neither knows it."""
+    try:
+        return from_api(pricing, instance_type, region)
+    except (PriceError, BotoCoreError, ClientError):
+        return training_price(instance_type, region)
 
 
 def instances_table(family: str | None = None, region: str = "us-east-1") -> list:

@@ -63,7 +63,7 @@ class Session:
         if self._role_arn:
             return self._role_arn
         if self.where == "local":
-            return roles.ensure_role(self.client("iam"))
+            return roles.ensure_role(self.client("iam"), policies=[roles.FULL_ACCESS])
         return roles.find_role(self.client("iam"), self.caller_arn)
 
     def bucket_name(self, project: str) -> str:
