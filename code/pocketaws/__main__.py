@@ -1,4 +1,4 @@
-"""python -m pocketaws [--port N] [--home DIR] [--region REGION]: an AWS on this machine."""
+"""python -m pocketaws [--port N] [--home DIR] [--region NAME] [--keep-jobs]: an AWS on this machine."""
 
 import argparse
 import sys
@@ -15,10 +15,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--home", type=Path, default=Path.home() / ".pocketaws", help="its folder (~/.pocketaws)"
     )
     parser.add_argument("--region", default="us-east-1", help="for requests that name none (us-east-1)")
+    parser.add_argument("--keep-jobs", action="store_true", help="leave the folders of ended training jobs")
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= 65535:
         parser.error(f"--port {options.port} is not a port: 0 to 65535")
-    return server.main(options.home.expanduser().resolve(), options.port, options.region)
+    return server.main(options.home.expanduser().resolve(), options.port, options.region, options.keep_jobs)
 
 
 if __name__ == "__main__":

@@ -97,11 +97,12 @@ def _without_html(call: calls.Call, status: str, headers: list, body):
     """Give moto's answers the content type they have, and turn its HTML error pages into AwsErrors.
 
     moto sends much XML as text/html (Flask's default), and werkzeug's pages for requests it cannot route.
-    An S3 object may well be HTML: a good S3 answer is left alone.
+    An S3 object may well be HTML: that one is left alone.
     """
     kind = next((value for name, value in headers if name.lower() == "content-type"), "")
     code = int(status[:3])
-    if not kind.startswith("text/html") or (call.service == "s3" and code < 400):
+    is_object = code < 400 and call.operation in ("GetObject", "HeadObject")
+    if not kind.startswith("text/html") or is_object:
         return status, headers, body
     try:
         content = b"".join(body)
@@ -112,9 +113,11 @@ def _without_html(call: calls.Call, status: str, headers: list, body):
     if code >= 400 and not start.startswith((b"{", b"<?xml", b"<error")):
         log.warning("moto answered %s %s with %s: %r", call.service, call.name, status, content[:300])
         raise AwsError(*_plain_error(call, code, content, start))
-    right = "application/x-amz-json-1.1" if start.startswith(b"{") else "text/xml"
     headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
-    return status, [*headers, ("Content-Type", right)], [content]
+    if content:
+        kind = "application/xml" if call.service == "s3" else "text/xml"
+        headers.append(("Content-Type", "application/x-amz-json-1.1" if start.startswith(b"{") else kind))
+    return status, headers, [content]
 
 
 def _plain_error(call: calls.Call, code: int, content: bytes, start: bytes) -> tuple[str, str, int]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from pocketaws import __version__
 
 THREADS = 24  # a request holds one; a training job's engine and its script are clients too
-GRACE_S = 5.0  # for jobs that run when the server ends
+GRACE_S = 3.0  # from SIGTERM to SIGKILL for jobs that run when the server ends
 MAX_UPLOAD = 5 * 1024**3 + 1  # bytes; S3 takes 5 GiB in one put
 MEMORY_UPLOAD = 16 * 1024**2  # bytes of a request kept in memory; longer ones go through a temporary file
 
@@ -27,7 +27,7 @@ class StartError(Exception):
     """The local AWS cannot start; the message is for the user."""
 
 
-def main(home: Path, port: int, region: str) -> int:
+def main(home: Path, port: int, region: str, keep_jobs: bool = False) -> int:
     """Run a local AWS until SIGINT or SIGTERM; returns the exit status.
 
     Prints one line, AWS_ENDPOINT_URL=http://127.0.0.1:PORT, once requests are answered.
@@ -37,9 +37,9 @@ def main(home: Path, port: int, region: str) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with locked(home):
-            clear_leftovers(home)
+            clear_leftovers(home, keep_jobs)
             _log_to(home / "pocketaws.log")
-            return _serve(home, port, region, stop)
+            return _serve(home, port, region, keep_jobs, stop)
     except StartError as err:
         print(f"pocketaws: {err}", file=sys.stderr)
         return 1
@@ -83,10 +83,11 @@ def _describe(home: Path) -> str:
         return ""
 
 
-def clear_leftovers(home: Path) -> None:
+def clear_leftovers(home: Path, keep_jobs: bool) -> None:
     """Remove what a pocketaws that was killed left in the home: its server.json and its job folders."""
     (home / "server.json").unlink(missing_ok=True)
-    shutil.rmtree(home / "jobs", ignore_errors=True)
+    if not keep_jobs:
+        shutil.rmtree(home / "jobs", ignore_errors=True)
 
 
 def _log_to(path: Path) -> None:
@@ -99,16 +100,16 @@ def _log_to(path: Path) -> None:
         logger.propagate = False
 
 
-def _serve(home: Path, port: int, region: str, stop: threading.Event) -> int:
+def _serve(home: Path, port: int, region: str, keep_jobs: bool, stop: threading.Event) -> int:
     set_environment()
-    from pocketaws import http, resources
+    from pocketaws import listener, resources
     from pocketaws.gateway import Gateway
     from pocketaws.state import State
 
-    state = State(home, region)
+    state = State(home, region, keep_jobs)
     resources.load_managed_policies(state.account)
     try:
-        server = http.listen(Gateway(state), port, THREADS, MEMORY_UPLOAD, MAX_UPLOAD)
+        server = listener.listen(Gateway(state), port, THREADS, MEMORY_UPLOAD, MAX_UPLOAD)
     except OSError as err:
         if err.errno != errno.EADDRINUSE:
             raise StartError(f"cannot listen on 127.0.0.1:{port}: {err.strerror}.") from err

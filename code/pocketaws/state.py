@@ -16,10 +16,12 @@ class State:
 
     home      folder of this local AWS
     region    the region of requests that do not name one
+    keep_jobs leave the folders of ended jobs in home/jobs
     """
 
-    def __init__(self, home: Path, region: str):
+    def __init__(self, home: Path, region: str, keep_jobs: bool = False):
         self.home, self.region, self.account, self.pid = home, region, ACCOUNT, os.getpid()
+        self.keep_jobs = keep_jobs
         self.url = ""  # set once the port is known
         self.jobs = Jobs()
         self._engine = None
@@ -36,7 +38,7 @@ class State:
             if self._engine is None:
                 from pocketaws.training.engine import Engine
 
-                self._engine = Engine(self.home, self.url, sys.executable)
+                self._engine = Engine(self.home, self.url, sys.executable, keep_jobs=self.keep_jobs)
             return self._engine
 
     def close(self, grace_s: float) -> None:

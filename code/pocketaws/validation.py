@@ -178,35 +178,45 @@ def broken(value, shape) -> list[str]:
     if "min" in limits:
         kept.append(size >= limits["min"])
     if "pattern" in limits:
-        kept.append(
-            len(value) <= MAX_MATCHED and python_pattern(limits["pattern"]).fullmatch(value) is not None
-        )
+        expression = python_pattern(limits["pattern"], 127 if value.isascii() else sys.maxunicode)
+        kept.append(len(value) <= MAX_MATCHED and expression.fullmatch(value) is not None)
     if getattr(shape, "enum", None):
         kept.append(value in shape.enum)
     return [rule for rule, ok in zip(rules(shape), kept, strict=True) if not ok]
 
 
 @functools.cache
-def python_pattern(pattern: str) -> re.Pattern:
+def python_pattern(pattern: str, last: int = sys.maxunicode) -> re.Pattern:
     """A pattern of botocore's models, which are Java's, for Python's re.
 
-    Differences: \\p{L} and its like, and code points above U+FFFF written as two halves.
+    last   the last code point to be matched: 127 saves the search through all of Unicode for ASCII texts
+    Differences: \\p{L} and its like, \\z, a quantified $, code points above U+FFFF written as two halves.
     """
-    pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", "\U00010000-\U0010ffff")
+    pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", "\U00010000-\U0010ffff").replace(r"\z", r"\Z")
     pattern = re.sub(r"\)\$\{(\d+),(\d+)\}", r"){\1,\2}", pattern)
-    pattern = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9")
-    return re.compile(re.sub(r"\\p\{(\w)\}", lambda found: _category(found.group(1)), pattern))
+    parts, inside = [], False
+    for token in re.findall(r"\\p\{\w+\}|\\.|.", pattern, re.DOTALL):
+        if token.startswith(r"\p"):
+            members = _category(token[3:-1], last)
+            token = members if inside else f"[{members}]" if members else "(?!)"
+        elif token in "[]":
+            inside = token == "["
+        parts.append(token)
+    return re.compile("".join(parts))
 
 
 @functools.cache
-def _category(letter: str) -> str:
-    """The inside of a character class with every code point whose Unicode category starts with the letter."""
+def _category(name: str, last: int) -> str:
+    """The inside of a character class for \\p{name}: a POSIX class of ASCII, or a Unicode category."""
+    posix = {"ASCII": r"\x00-\x7f", "Alnum": "a-zA-Z0-9", "Print": r"\x20-\x7e"}
+    if name in posix:
+        return posix[name]
     ranges, start = [], None
-    for code in range(sys.maxunicode + 2):
-        inside = code <= sys.maxunicode and unicodedata.category(chr(code))[0] == letter
-        if inside and start is None:
+    for code in range(last + 2):
+        member = code <= last and unicodedata.category(chr(code)).startswith(name)
+        if member and start is None:
             start = code
-        elif not inside and start is not None:
+        elif not member and start is not None:
             ranges.append(f"\\U{start:08x}-\\U{code - 1:08x}")
             start = None
     return "".join(ranges)

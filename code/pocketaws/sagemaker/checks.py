@@ -16,8 +16,8 @@ SAGEMAKER = "sagemaker.amazonaws.com"
 # Members whose effect the local AWS cannot give. To accept them and do nothing would be to pretend.
 NOT_HERE = (
     "VpcConfig", "TensorBoardOutputConfig", "ExperimentConfig", "SessionChainingConfig",
-    "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig", "EnableNetworkIsolation", "DebugRuleConfigurations",
-    "ProfilerRuleConfigurations",
+    "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig", "EnableNetworkIsolation",
+    "DebugRuleConfigurations", "ProfilerRuleConfigurations",
 )  # fmt: skip
 RESOURCES_NOT_HERE = ("InstanceGroups", "TrainingPlanArn", "InstancePlacementConfig", "InstancePreferences",
                       "KeepAlivePeriodInSeconds")  # fmt: skip
@@ -186,8 +186,8 @@ def _check_input(context, uri: str, role_arn: str) -> None:
         return
     message = (
         f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
-        f"bucket exists in the selected region ({context.region}), that objects exist under that S3 prefix, and "
-        f'that the role "{role_arn}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+        f"bucket exists in the selected region ({context.region}), that objects exist under that S3 prefix, "
+        f'and that the role "{role_arn}" has "s3:ListBucket" permissions on bucket "{bucket}".'
     )
     if region is None:
         message += " Error message from S3: The specified bucket does not exist"

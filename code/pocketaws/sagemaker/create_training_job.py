@@ -31,9 +31,9 @@ def create_training_job(context, request: dict) -> dict:
         context.state.jobs.add(job)
     try:
         engine.start(job)
-    except (OSError, AwsError):
+    except RuntimeError as err:  # the engine was closed meanwhile
         context.state.jobs.discard(job)
-        raise
+        raise AwsError("ServiceUnavailable", f"The job was not started: {err}", 503) from err
     return {"TrainingJobArn": job.arn}
 
 

@@ -87,12 +87,14 @@ def _read_token(token: str, asked: str) -> list:
 
 
 def when(value) -> float:
-    """Seconds since 1970 of a timestamp as a request carries it: a number, or ISO 8601 text.
+    """Seconds since 1970 of a timestamp as a request carries it: a number, also as text, or ISO 8601.
 
     Raises a ValidationException for anything else.
     """
-    if isinstance(value, (int, float)):
+    try:
         return float(value)
+    except ValueError:
+        pass  # then it is ISO 8601
     try:
         moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError as err:

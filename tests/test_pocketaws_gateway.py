@@ -1,0 +1,554 @@
+"""The gateway as a stranger's program meets it: every AWS call gets an answer in AWS's own shape."""
+
+import hashlib
+import http.client
+import io
+import json
+import threading
+import time
+import uuid
+
+import botocore.loaders
+import botocore.parsers
+import pytest
+from botocore.exceptions import ClientError
+from local_server import TRUST, Process, client
+from moto.core.model import ServiceModel
+from pocketaws import calls, models, operations
+from pocketaws.errors import AwsError, render
+from pocketaws.gateway import refuse_strangers
+from pocketaws.passthrough import S3_OPERATIONS, SERVICES
+
+WALKED = (
+    "sagemaker", "sagemaker-runtime", "sagemaker-metrics", "sagemaker-featurestore-runtime", "bedrock",
+    "bedrock-runtime", "bedrock-agent", "s3", "iam", "sts", "logs", "cloudwatch", "pricing", "service-quotas",
+    "ecr", "resourcegroupstaggingapi", "dynamodb", "lambda", "sqs",
+)  # fmt: skip
+INVENTED_BY_MOTO = ("sagemaker", "sagemaker-runtime", "bedrock", "bedrock-runtime", "pricing", "dynamodb")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """A pocketaws of this module's own: the walk over all operations leaves much behind."""
+    with Process(tmp_path_factory.mktemp("home"), "--port", "0") as server:
+        yield server.url()
+
+
+@pytest.fixture
+def s3(url):
+    return client(url, "s3")
+
+
+@pytest.fixture
+def bucket_name(s3):
+    name = f"gateway-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+def raw(url: str, method: str, path: str, body: bytes = b"", **headers) -> tuple[int, dict, bytes]:
+    """One HTTP request as it is: (status, headers in lower case, body)."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+    try:
+        connection.request(
+            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def signed_for(service: str) -> str:
+    """An Authorization header that names a service; nobody checks the signature."""
+    scope = f"Credential=AKIAEXAMPLE/20261101/us-east-1/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00"
+
+
+# Every operation of every service
+
+
+def sample(shape, depth: int = 0):
+    """The smallest value that a shape takes, for its types: required members only."""
+    kind = shape.type_name
+    if kind == "structure":
+        if depth > 8:
+            return {}
+        names = list(shape.required_members)
+        if getattr(shape, "is_tagged_union", False) and not names:
+            names = list(shape.members)[:1]
+        return {name: sample(shape.members[name], depth + 1) for name in names}
+    if kind == "list":
+        return [sample(shape.member, depth + 1)]
+    if kind == "map":
+        return {}
+    if kind == "string":
+        return shape.enum[0] if getattr(shape, "enum", None) else "sample-value"
+    return {"boolean": True, "timestamp": "2026-11-01T00:00:00Z", "blob": b"x"}.get(kind, 1)
+
+
+def call_every_operation(url: str, service: str) -> list[tuple[str, int, str]]:
+    """Call each operation once: (operation, HTTP status, error code or ""). Fails at an answer not AWS's."""
+    caller = client(
+        url, service, parameter_validation=False, inject_host_prefix=False, s3={"addressing_style": "path"}
+    )
+    seen, results = {}, []
+    caller.meta.events.register("after-call", lambda http_response, **_: seen.update(http=http_response))
+    for method, name in sorted(caller.meta.method_to_api_mapping.items()):
+        if not hasattr(caller, method):
+            assert name == "InvokeModelWithBidirectionalStream", "HTTP/2 only: boto3 cannot call it"
+            continue
+        operation = caller.meta.service_model.operation_model(name)
+        members = sample(operation.input_shape) if operation.input_shape is not None else {}
+        if service == "s3" and "Bucket" in members:
+            members["Bucket"] = "sample-bucket"
+        seen.clear()
+        code = ""
+        try:
+            getattr(caller, method)(**members)
+        except ClientError as err:
+            code = err.response["Error"]["Code"]
+            assert code and (err.response["Error"]["Message"] or "Head" in name), f"{name}: {err.response}"
+        answer = seen["http"]
+        kind = answer.headers.get("Content-Type", "")
+        assert "html" not in kind.lower(), f"{service} {name} answered {kind}: {answer.content[:200]}"
+        assert b"<html" not in answer.content[:200].lower(), f"{service} {name}: {answer.content[:200]}"
+        assert answer.headers.get("x-amzn-RequestId"), f"{service} {name} has no request id"
+        results.append((name, answer.status_code, code))
+    return results
+
+
+def test_every_operation_of_nineteen_services_is_answered_in_the_shape_of_aws(url):
+    operations.load()
+    counts, tripped = {}, []
+    for service in WALKED:
+        results = call_every_operation(url, service)
+        counts[service] = len(results)
+        failures = [name for name, _, code in results if code == "InternalFailure"]
+        if service in SERVICES:
+            tripped += failures  # moto, over a request that lacks something
+        else:
+            assert not failures, f"{service}: {failures}"
+            own = {name for own_service, name in operations.names() if own_service == service}
+            other = {code for name, _, code in results if name not in own}
+            assert other == {"NotImplemented"}, f"{service}: {other}"
+    print(f"{sum(counts.values())} operations called: {counts}; moto failed in {len(tripped)}: {tripped}")
+    assert len(tripped) < 40
+    assert sum(counts.values()) > 1300
+    assert len(counts) == 19
+
+
+@pytest.mark.parametrize("service", INVENTED_BY_MOTO)
+def test_the_services_that_moto_would_invent_are_not_let_through(service):
+    assert service not in SERVICES
+
+
+def test_a_refusal_names_service_and_operation_in_each_protocol(url):
+    asked = [
+        ("sagemaker", "list_models", {}, "sagemaker ListModels"),  # json 1.1
+        ("pricing", "describe_services", {}, "pricing DescribeServices"),  # json 1.1
+        ("bedrock", "list_foundation_models", {}, "bedrock ListFoundationModels"),  # rest-json
+        ("iam", "list_organizations_features", {}, "iam ListOrganizationsFeatures"),  # query
+        ("cloudwatch", "describe_alarm_history", {}, "cloudwatch DescribeAlarmHistory"),
+        ("ec2", "describe_vpcs", {}, "ec2 DescribeVpcs"),  # ec2
+        ("route53", "list_hosted_zones", {}, "route53 ListHostedZones"),  # rest-xml
+        ("s3", "list_bucket_metrics_configurations", {"Bucket": "bucket-1"}, "s3 ListBucketMetrics"),
+    ]  # fmt: skip
+    for service, method, members, named in asked:
+        with pytest.raises(ClientError) as caught:
+            getattr(client(url, service), method)(**members)
+        error = caught.value.response["Error"]
+        assert error["Code"] == "NotImplemented"
+        assert named in error["Message"] and "local AWS" in error["Message"]
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+@pytest.mark.parametrize("protocol", ["json", "rest-json", "query", "ec2", "rest-xml", "smithy-rpc-v2-cbor"])
+def test_an_error_is_read_back_by_the_parser_of_its_protocol(protocol):
+    error = AwsError("NotImplemented", "The local AWS <has> not & does not: ü" + "x" * 300, 501)
+    status, headers, body = render(error, protocol, "some-service", "id-1")
+    parser = botocore.parsers.create_parser(protocol)
+    response = {"status_code": status, "headers": dict(headers), "body": body, "context": {}}
+    parsed = parser.parse(response, models.service_model("sagemaker").operation_model("AddTags").output_shape)
+    assert parsed["Error"]["Code"] == "NotImplemented"
+    assert parsed["Error"]["Message"] == error.message
+
+
+def test_s3_refuses_what_moto_would_take_for_something_else(s3, bucket_name):
+    """moto reads `DELETE /bucket?metrics` as DeleteBucket and `GET /bucket?metrics` as a list of objects."""
+    s3.put_object(Bucket=bucket_name, Key="k", Body=b"x")
+    for method, members in (
+        ("delete_bucket_metrics_configuration", {"Id": "m"}),
+        ("get_bucket_metrics_configuration", {"Id": "m"}),
+        ("delete_bucket_analytics_configuration", {"Id": "m"}),
+        ("get_object_retention", {"Key": "k"}),
+        ("get_bucket_request_payment", {}),
+    ):
+        with pytest.raises(ClientError) as caught:
+            getattr(s3, method)(Bucket=bucket_name, **members)
+        assert caught.value.response["Error"]["Code"] == "NotImplemented"
+    assert s3.get_object(Bucket=bucket_name, Key="k")["Body"].read() == b"x"
+
+
+def test_the_s3_operations_on_the_list_are_real_and_most_of_s3():
+    known = set(botocore.loaders.Loader().load_service_model("s3", "service-2")["operations"])
+    assert S3_OPERATIONS - known == {"PostObject"}, "browser uploads are not in botocore's model"
+    assert len(S3_OPERATIONS) == 80
+
+
+# Requests by hand: no SDK, wrong targets, other methods
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "service", "code"),
+    [
+        ("POST", "/", {"X_Amz_Target": "SageMaker.MakeCoffee"}, "sagemaker", "NotImplemented"),
+        ("POST", "/", {"X_Amz_Target": "Wrong.CreateTrainingJob"}, "sagemaker", "NotImplemented"),
+        ("POST", "/", {}, "sagemaker", "NotImplemented"),
+        ("GET", "/no/such/path", {}, "bedrock", "NotImplemented"),
+        ("POST", "/", {}, "iam", "NotImplemented"),
+        ("GET", "/?Action=NoSuchThing", {}, "sts", "NotImplemented"),
+        ("PATCH", "/bucket/key", {}, "s3", "NotImplemented"),
+        ("GET", "/moto-api/", {}, "s3", "NotImplemented"),
+        ("POST", "/moto-api/reset", {}, "", "NotImplemented"),
+        ("GET", "/latest/meta-data/iam/security-credentials/", {}, "", "NotImplemented"),
+        ("GET", "/favicon.ico", {}, "", "NotImplemented"),
+        ("GET", "/anything", {}, "no-such-service", "NotImplemented"),
+        ("POST", "/service/X/operation/Y", {"smithy_protocol": "rpc-v2-cbor"}, "monitoring", "Not"),
+    ],
+)  # fmt: skip
+def test_odd_requests_are_refused_in_shape(url, method, path, headers, service, code):
+    if service:
+        headers = {**headers, "Authorization": signed_for(service)}
+    status, answered, body = raw(url, method, path, **headers)
+    assert status == 501
+    assert "html" not in answered["content-type"]
+    assert code.encode() in body
+    assert answered["x-amzn-requestid"]
+
+
+@pytest.mark.parametrize("body", [b"{", b"[1]", b"\xff\xfe", b'"text"'])
+def test_a_body_that_is_no_json_object_is_a_serialization_error(url, body):
+    headers = {"X_Amz_Target": "SageMaker.ListTrainingJobs", "Authorization": signed_for("sagemaker")}
+    status, answered, said = raw(url, "POST", "/", body, **headers)
+    assert status == 400
+    assert json.loads(said)["__type"] == "SerializationException"
+    assert answered["content-type"] == "application/x-amz-json-1.1"
+
+
+def test_members_that_are_null_or_unknown_count_as_absent(url):
+    headers = {"X_Amz_Target": "SageMaker.ListTrainingJobs", "Authorization": signed_for("sagemaker")}
+    status, _, said = raw(url, "POST", "/", b'{"MaxResults": null, "Later": {"a": 1}}', **headers)
+    assert (status, json.loads(said)) == (200, {"TrainingJobSummaries": []})
+
+
+def test_an_unsigned_request_with_a_target_finds_its_service(url):
+    status, _, said = raw(url, "POST", "/", b"{}", X_Amz_Target="SageMaker.ListTrainingJobs")
+    assert (status, json.loads(said)) == (200, {"TrainingJobSummaries": []})
+
+
+def test_a_body_of_twenty_megabytes_is_refused_for_anything_but_s3(url):
+    headers = {"X_Amz_Target": "SageMaker.ListTrainingJobs", "Authorization": signed_for("sagemaker")}
+    status, _, said = raw(url, "POST", "/", b" " * 20_000_000, **headers)
+    assert status == 413
+    assert json.loads(said)["__type"] == "RequestEntityTooLargeException"
+
+
+def test_the_head_of_an_object_that_is_not_there_has_no_body(s3, bucket_name):
+    with pytest.raises(ClientError) as caught:
+        s3.head_object(Bucket=bucket_name, Key="none")
+    assert caught.value.response["Error"]["Code"] == "404"
+
+
+# Who may ask
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example.com", "127.0.0.1.evil.example.com", "localhost.example.com:80", "0.0.0.0"]
+)
+def test_a_host_that_is_not_loopback_is_refused(url, host):
+    for path in ("/", "/_pocketaws"):
+        status, answered, said = raw(url, "GET", path, Host=host)
+        assert status == 403
+        assert json.loads(said)["__type"] == "AccessDenied" and host in json.loads(said)["message"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.0.0.1:4610", "localhost:80", "LOCALHOST", "my-bucket.localhost:4610", "[::1]:1", ""],
+)
+def test_a_loopback_host_is_served(host):
+    refuse_strangers({"HTTP_HOST": host})
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example.com", "null", "http://localhost.example.com"])
+def test_a_web_page_is_refused_and_gets_no_cors_header(url, origin):
+    for method in ("GET", "OPTIONS", "PUT"):
+        status, answered, _ = raw(url, method, "/some-bucket", Origin=origin)
+        assert status == 403
+        assert not [name for name in answered if name.startswith("access-control")]
+    status, answered, _ = raw(url, "GET", "/", Origin="http://localhost:8888")
+    assert status == 200
+    assert not [name for name in answered if name.startswith("access-control")]
+
+
+# S3
+
+
+def test_a_hundred_megabytes_come_back_byte_for_byte(s3, bucket_name):
+    block = hashlib.sha256(b"pocketaws").digest() * 32_768
+    body = b"".join(bytes([number]) + block for number in range(96))
+    assert len(body) > 100_000_000
+    s3.put_object(Bucket=bucket_name, Key="big", Body=body)
+    assert s3.get_object(Bucket=bucket_name, Key="big")["Body"].read() == body
+    end = s3.get_object(Bucket=bucket_name, Key="big", Range="bytes=-5")
+    assert end["Body"].read() == body[-5:]
+
+
+def test_a_multipart_upload_from_many_threads_comes_back(s3, bucket_name, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789abcdef" * 2_000_000)
+    s3.upload_file(str(path), bucket_name, "in-parts")
+    s3.download_file(bucket_name, "in-parts", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "key", ["a b/ü+%2F//x", "/leading", "dir/", "a?b&c=d#e", "..", "日本", "tab\there", "%25"]
+)
+def test_keys_keep_every_character(s3, bucket_name, key):
+    s3.put_object(Bucket=bucket_name, Key=key, Body=b"x")
+    assert [row["Key"] for row in s3.list_objects_v2(Bucket=bucket_name)["Contents"]] == [key]
+    assert s3.get_object(Bucket=bucket_name, Key=key)["Body"].read() == b"x"
+
+
+def test_metadata_keeps_underscores_and_lower_case(s3, bucket_name):
+    metadata = {"my_key": "1", "my-other": "2", "plain": "Value"}
+    s3.put_object(Bucket=bucket_name, Key="k", Body=b"x", Metadata=metadata)
+    assert s3.head_object(Bucket=bucket_name, Key="k")["Metadata"] == metadata
+
+
+def test_an_html_object_stays_html(s3, url, bucket_name):
+    page = b"<!doctype html><html><body>a report</body></html>"
+    s3.put_object(Bucket=bucket_name, Key="report.html", Body=page, ContentType="text/html")
+    answer = s3.get_object(Bucket=bucket_name, Key="report.html")
+    assert (answer["ContentType"], answer["Body"].read()) == ("text/html", page)
+
+
+def test_buckets_in_the_host_name_work(url, bucket_name):
+    port = url.rpartition(":")[2]
+    host = f"{bucket_name}.localhost:{port}"
+    status, _, _ = raw(url, "PUT", "/key", b"by host", Host=host, Authorization=signed_for("s3"))
+    assert status == 200
+    assert raw(url, "GET", "/key", Host=host, Authorization=signed_for("s3"))[2] == b"by host"
+
+
+def test_a_presigned_address_can_be_read_without_credentials(s3, url, bucket_name):
+    s3.put_object(Bucket=bucket_name, Key="k", Body=b"shared")
+    address = s3.generate_presigned_url("get_object", Params={"Bucket": bucket_name, "Key": "k"})
+    assert raw(url, "GET", address.removeprefix(url))[2] == b"shared"
+
+
+# Many at once, other services
+
+
+def test_fifty_callers_at_once_all_get_their_own_answer(url, bucket_name):
+    s3, sts, sagemaker = (client(url, name, max_pool_connections=50) for name in ("s3", "sts", "sagemaker"))
+    wrong, done = [], []
+
+    def ask(number: int):
+        for turn in range(3):
+            body = f"{number} {turn}".encode()
+            s3.put_object(Bucket=bucket_name, Key=f"{number}", Body=body)
+            if s3.get_object(Bucket=bucket_name, Key=f"{number}")["Body"].read() != body:
+                wrong.append(number)
+            if sts.get_caller_identity()["Account"] != "123456789012":
+                wrong.append(number)
+            if sagemaker.list_training_jobs()["TrainingJobSummaries"]:
+                wrong.append(number)
+        done.append(number)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert (sorted(done), wrong) == (list(range(50)), [])
+
+
+def test_logs_and_metrics_keep_what_is_put(url):
+    logs, cloudwatch = client(url, "logs"), client(url, "cloudwatch")
+    logs.create_log_group(logGroupName="/aws/sagemaker/TrainingJobs")
+    logs.create_log_stream(logGroupName="/aws/sagemaker/TrainingJobs", logStreamName="job/algo-1-1")
+    now = int(time.time() * 1000)  # older than 14 days is rejected
+    events = [{"timestamp": now + n, "message": f"line {n} ü"} for n in range(3)]
+    logs.put_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamName="job/algo-1-1", logEvents=events
+    )
+    found = logs.get_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamName="job/algo-1-1", startFromHead=True
+    )
+    assert [event["message"] for event in found["events"]] == ["line 0 ü", "line 1 ü", "line 2 ü"]
+    name = "/aws/sagemaker/TrainingJobs"
+    cloudwatch.put_metric_data(Namespace=name, MetricData=[{"MetricName": "train:loss", "Value": 0.5}])
+    assert [m["MetricName"] for m in cloudwatch.list_metrics(Namespace=name)["Metrics"]] == ["train:loss"]
+
+
+# IAM
+
+
+@pytest.fixture(scope="module")
+def role(url):
+    """A role with AmazonSageMakerFullAccess, one inline Allow and one inline Deny."""
+    iam = client(url, "iam")
+    arn = iam.create_role(RoleName="simulated", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    iam.attach_role_policy(
+        RoleName="simulated", PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+    )
+    allow = {"Effect": "Allow", "Action": ["s3:Get*", "s3:PutObject"], "Resource": "arn:aws:s3:::mine/*"}
+    deny = {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::mine/secret/*"}
+    secure = {
+        "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:PrincipalTag/team": "red"}},
+    }  # fmt: skip
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow, deny, secure]})
+    iam.put_role_policy(RoleName="simulated", PolicyName="mine", PolicyDocument=document)
+    return arn
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "decision"),
+    [
+        ("sagemaker:CreateTrainingJob", "*", "allowed"),
+        ("SAGEMAKER:createtrainingjob", "*", "allowed"),
+        ("s3:PutObject", "arn:aws:s3:::mine/x", "allowed"),
+        ("s3:GetObject", "arn:aws:s3:::mine/x", "allowed"),
+        ("s3:DeleteBucket", "arn:aws:s3:::mine/x", "implicitDeny"),
+        ("s3:PutObject", "arn:aws:s3:::mine/secret/x", "explicitDeny"),
+        ("s3:PutObject", "arn:aws:s3:::yours/x", "implicitDeny"),
+        ("s3:PutObject", "arn:aws:s3:::a-sagemaker-bucket/x", "allowed"),
+        ("iam:CreateUser", "*", "implicitDeny"),
+        ("sqs:SendMessage", "*", "implicitDeny"),
+    ],
+)
+def test_a_role_may_do_what_its_policies_say(url, role, action, resource, decision):
+    answer = client(url, "iam").simulate_principal_policy(
+        PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
+    )
+    result = answer["EvaluationResults"][0]
+    assert (result["EvalActionName"], result["EvalResourceName"]) == (action, resource)
+    assert result["EvalDecision"] == decision
+    assert bool(result["MatchedStatements"]) == (decision != "implicitDeny")
+
+
+def test_a_condition_counts_only_with_its_key(url, role):
+    entry = {
+        "ContextKeyName": "aws:PrincipalTag/team",
+        "ContextKeyType": "string",
+        "ContextKeyValues": ["red"],
+    }
+    simulate = client(url, "iam").simulate_principal_policy
+    asked = {"PolicySourceArn": role, "ActionNames": ["sqs:SendMessage"]}
+    without = simulate(**asked)["EvaluationResults"][0]
+    assert without["MissingContextValues"] == ["aws:PrincipalTag/team"]
+    assert simulate(**asked, ContextEntries=[entry])["EvaluationResults"][0]["EvalDecision"] == "allowed"
+
+
+def test_simulations_have_pages(url, role):
+    pages = (
+        client(url, "iam")
+        .get_paginator("simulate_principal_policy")
+        .paginate(
+            PolicySourceArn=role,
+            ActionNames=[f"s3:Action{n}" for n in range(5)],
+            PaginationConfig={"PageSize": 2},
+        )
+    )
+    names = [[result["EvalActionName"][-1] for result in page["EvaluationResults"]] for page in pages]
+    assert names == [["0", "1"], ["2", "3"], ["4"]]
+
+
+def test_simulating_nobody_is_no_such_entity(url):
+    iam = client(url, "iam")
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.simulate_principal_policy(
+            PolicySourceArn="arn:aws:iam::123456789012:role/nobody", ActionNames=["s3:PutObject"]
+        )
+
+
+# Routing, without a server
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "headers", "operation"),
+    [
+        ("GET", "/", "", {}, "ListBuckets"),
+        ("GET", "/b", "", {}, "ListObjects"),
+        ("GET", "/b/", "list-type=2", {}, "ListObjectsV2"),
+        ("PUT", "/b/k", "", {}, "PutObject"),
+        ("PUT", "/b/k", "x-id=PutObject", {}, "PutObject"),
+        ("PUT", "/b/k/", "", {}, "PutObject"),
+        ("PUT", "/b/k", "", {"HTTP_X_AMZ_COPY_SOURCE": "b/x"}, "CopyObject"),
+        ("PUT", "/b/k", "partNumber=1&uploadId=u", {}, "UploadPart"),
+        ("GET", "/b/k", "tagging", {}, "GetObjectTagging"),
+        ("GET", "/b", "lifecycle=", {}, "GetBucketLifecycleConfiguration"),
+        ("POST", "/b", "delete", {}, "DeleteObjects"),
+        ("PUT", "/WriteGetObjectResponse", "", {}, "CreateBucket"),
+    ],
+)
+def test_s3_requests_find_their_operation(method, path, query, headers, operation):
+    environ = {
+        "REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query,
+        "HTTP_AUTHORIZATION": signed_for("s3"),
+        **headers,
+    }  # fmt: skip
+    call = calls.read_call(environ, "us-east-1")
+    assert (call.service, call.operation, call.region) == ("s3", operation, "us-east-1")
+
+
+def test_rest_json_paths_find_operation_and_labels():
+    environ = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": "/model-customization-jobs/my job", "QUERY_STRING": "",
+        "REQUEST_URI": "/model-customization-jobs/my%20job?x=1", "HTTP_AUTHORIZATION": signed_for("bedrock"),
+    }  # fmt: skip
+    call = calls.read_call(environ, "us-east-1")
+    assert (call.service, call.operation) == ("bedrock", "GetModelCustomizationJob")
+    assert (call.protocol, call.labels) == ("rest-json", {"jobIdentifier": "my job"})
+
+
+def test_an_operation_is_one_decorated_function_in_a_rest_json_service_too(monkeypatch):
+    """What later services need: path labels and body in, the output shape's JSON and status out."""
+    monkeypatch.setattr(operations, "_OPERATIONS", {})
+
+    @operations.operation("bedrock", "CreateModelCustomizationJob")
+    def create_model_customization_job(context, request):
+        return {"jobArn": f"arn of {request['jobName']} in {context}"}
+
+    body = json.dumps(
+        {
+            "jobName": "j", "customModelName": "m", "roleArn": "arn:aws:iam::123456789012:role/r",
+            "baseModelIdentifier": "amazon.nova-micro-v1:0", "trainingDataConfig": {"s3Uri": "s3://bucket/k"},
+            "outputDataConfig": {"s3Uri": "s3://bucket/o"}, "hyperParameters": {},
+        }
+    ).encode()  # fmt: skip
+    environ = {
+        "REQUEST_METHOD": "POST", "PATH_INFO": "/model-customization-jobs", "QUERY_STRING": "",
+        "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)), "SERVER_NAME": "x",
+        "SERVER_PORT": "1", "wsgi.url_scheme": "http", "HTTP_AUTHORIZATION": signed_for("bedrock"),
+    }  # fmt: skip
+    environ["wsgi.input"] = io.BytesIO(body)
+    call = calls.read_call(environ, "us-east-1")
+    status, headers, answer = operations.answer(call, environ, "here")
+    assert (status, json.loads(answer)) == (201, {"jobArn": "arn of j in here"})
+    assert dict(headers)["Content-Type"] == "application/json"
+
+
+def test_a_function_of_another_name_than_its_operation_is_refused():
+    with pytest.raises(ValueError, match="call it describe_training_job"):
+        operations.operation("sagemaker", "DescribeTrainingJob")(lambda context, request: None)
+
+
+def test_the_models_are_those_of_botocore():
+    assert isinstance(models.service_model("sagemaker"), ServiceModel)
+    assert models.service_model("no-such-service") is None
+    assert models.service_model("../secrets") is None
