@@ -112,7 +112,8 @@ def test_a_name_can_be_used_once(aws):
     assert code == "ResourceInUse"
     assert message == (
         "Training job names must be unique within an AWS account and region, and a training job with "
-        f"this name already exists (arn:aws:sagemaker:us-east-1:123456789012:training-job/{request['TrainingJobName']})"
+        "this name already exists (arn:aws:sagemaker:us-east-1:123456789012:training-job/"
+        f"{request['TrainingJobName']})"
     )
     with pytest.raises(aws.sagemaker.exceptions.ResourceInUse):
         aws.sagemaker.create_training_job(**request)

@@ -77,8 +77,8 @@ def test_a_map_with_a_value_too_long_is_shown_as_a_whole():
     assert message == (
         f"1 validation error detected: Value '{{epochs=1, text={'x' * 2501}}}' at 'hyperParameters' failed "
         "to satisfy constraint: Map value must satisfy constraint: [Member must have length less than or "
-        "equal to 2500, Member must have length greater than or equal to 0, Member must satisfy regular expression "
-        "pattern: .*]"
+        "equal to 2500, Member must have length greater than or equal to 0, Member must satisfy regular "
+        "expression pattern: .*]"
     )
 
 
