@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tiny_chat
 from arguments import UserError
-from chat_data import IGNORE, Collator, answers, encode, encode_channel, sample
+from chat_data import IGNORE, Collator, answers, encode, encode_channel, sample, special_tokens
 from chat_rows import Report, Row, read_channel, read_rows
 from tiny_chat import row, write_jsonl
 
@@ -159,14 +159,14 @@ def test_labels_agree_with_trls_sft_trainer_on_a_prompt_and_its_completion(token
 def test_rows_are_cut_on_the_right_counted_and_dropped_when_no_answer_is_left(tokenizers):
     tokenizer = tokenizers["chatml"]
     short, long_answer = row("hi", "ok"), row("hi", "ok " * 50)
-    long_prompt = row("hi " * 60, "ok")
-    examples, report = encoded(tokenizer, short, long_answer, long_prompt, max_seq_length=40)
-    assert (report.kept, report.cut, report.cut_answers) == (2, 2, 1)
+    long_prompt, second_prompt = row("hi " * 60, "ok"), row("hi", "ok", "hi " * 60, "ok")
+    examples, report = encoded(tokenizer, short, long_answer, long_prompt, second_prompt, max_seq_length=40)
+    assert (report.kept, report.cut, report.cut_answers) == (3, 3, 1)
     assert report.dropped == {"the answer lies beyond max_seq_length": 1}
-    assert [len(example["input_ids"]) for example in examples] == [len(examples[0]["input_ids"]), 40]
+    assert [len(example["input_ids"]) for example in examples] == [len(examples[0]["input_ids"]), 40, 40]
     lines = "\n".join(report.lines(40))
     assert "1 dropped: the answer lies beyond max_seq_length (first: line 3)" in lines
-    assert "2 rows were longer than max_seq_length 40 and were cut, 1 of them inside an answer" in lines
+    assert "3 rows were longer than max_seq_length 40 and were cut, 1 of them inside an answer" in lines
 
 
 def test_a_channel_of_which_nothing_is_left_is_refused_with_the_length_it_needs(tokenizers, tmp_path):
@@ -279,5 +279,7 @@ def test_batches_are_padded_on_the_right_to_a_multiple_of_8():
 
 
 def test_answers_gives_text_and_places(tokenizers):
-    text, spans = answers(tokenizers["chatml"], row("hi", "ok", "and?", "no")["messages"])
+    special = special_tokens(tokenizers["chatml"])
+    assert set(special) == set(tiny_chat.SPECIAL)
+    text, spans = answers(tokenizers["chatml"], row("hi", "ok", "and?", "no")["messages"], special)
     assert [text[start:end] for start, end in spans] == ["ok<|im_end|>", "no<|im_end|>"]

@@ -34,7 +34,12 @@ def render(tokenizer, messages: list[dict], prompt: bool = False) -> str:
         raise UserError(f"the model's chat template refuses messages with the roles {roles}: {err}") from err
 
 
-def answers(tokenizer, messages: list[dict]) -> tuple[str, list[tuple[int, int]]]:
+def special_tokens(tokenizer) -> tuple[str, ...]:
+    """The text of every special token, such as ("<|im_start|>", "<|im_end|>")."""
+    return tuple(token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
+
+
+def answers(tokenizer, messages: list[dict], special: tuple[str, ...]) -> tuple[str, list[tuple[int, int]]]:
     """The row's text, and for each assistant turn where it starts and ends, in characters.
 
     A turn ends with its last special token (the end of turn), not with the line break some templates put
@@ -51,7 +56,7 @@ def answers(tokenizer, messages: list[dict]) -> tuple[str, list[tuple[int, int]]
             raise UserError(_not_stable(start if not through.startswith(start) else through, text, index))
         turn = through[len(start) :]
         ended = turn.rstrip()
-        if ended.endswith(tuple(tokenizer.all_special_tokens)):
+        if ended.endswith(special):
             turn = ended
         spans.append((len(start), len(start) + len(turn)))
     return text, spans
@@ -71,10 +76,10 @@ def encode(tokenizer, rows: list[Row], max_seq_length: int, report: Report) -> l
 
     Labels are the token ids inside an answer and IGNORE elsewhere. `report` counts what is dropped or cut.
     """
-    examples = []
+    examples, special = [], special_tokens(tokenizer)
     for begin in range(0, len(rows), BATCH):
         some = rows[begin : begin + BATCH]
-        texts, spans = zip(*(_placed(tokenizer, row) for row in some), strict=True)
+        texts, spans = zip(*(_placed(tokenizer, row, special) for row in some), strict=True)
         encoded = tokenizer(
             list(texts), add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False,
             verbose=False,
@@ -90,9 +95,10 @@ def encode(tokenizer, rows: list[Row], max_seq_length: int, report: Report) -> l
     return examples
 
 
-def _placed(tokenizer, row: Row):
+def _placed(tokenizer, row: Row, special: tuple[str, ...]) -> tuple[str, list[tuple[int, int]]]:
+    """answers(), with the row's place in its errors."""
     try:
-        return answers(tokenizer, row.messages)
+        return answers(tokenizer, row.messages, special)
     except UserError as err:
         raise UserError(f"{row.place}: {err}") from err
 
