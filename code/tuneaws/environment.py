@@ -77,6 +77,7 @@ def enter(url: str, region: str, folder) -> None:
     os.environ.update(variables)
     _sts_url = url
     boto3.DEFAULT_SESSION = None  # it would keep the credentials that it has found before
+    _forget_sdk_clients()
     _patch_sts()
 
 
@@ -85,6 +86,7 @@ def leave() -> None:
     global _saved, _sts_url
     _sts_url = None
     boto3.DEFAULT_SESSION = None
+    _forget_sdk_clients()
     if _saved is None:
         return
     aws = {key for key in [*os.environ, *_saved] if key.startswith("AWS_")}
@@ -107,6 +109,13 @@ def leftovers(environ) -> list:
         elif key == "AWS_ACCESS_KEY_ID" and value == DUMMY_KEY:
             found.append(f"{key}={value}")
     return found
+
+
+def _forget_sdk_clients() -> None:
+    """SDK 3 keeps its boto3 clients for the life of the process, each with the address it was made with."""
+    module = sys.modules.get("sagemaker.core.utils.utils")
+    for kept in ("SingletonMeta", "_ClientCacheMeta"):  # 3.12 has the first, 3.27 both
+        getattr(getattr(module, kept, None), "_instances", {}).clear()
 
 
 def _patch_sts() -> None:
