@@ -388,10 +388,11 @@ def test_fit_leaves_the_learner_s_hyperparameters_as_they_were(scripts):
     assert one.hyperparameters()["epochs"] == "1" and "sagemaker_program" in one.hyperparameters()
 
 
-def test_an_unknown_word_for_logs_is_refused_before_anything_is_uploaded(scripts):
+@pytest.mark.parametrize("logs", ["Some", ["All"], 1])
+def test_an_unknown_word_for_logs_is_refused_before_anything_is_uploaded(scripts, logs):
     one = estimator()
-    with pytest.raises(ValueError, match="logs='Some'"):
-        one.fit(logs="Some")
+    with pytest.raises(ValueError, match=r"logs=.*Fix: \"All\""):
+        one.fit(logs=logs)
     assert one.sagemaker_session.uploads == {}
 
 

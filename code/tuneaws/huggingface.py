@@ -14,8 +14,8 @@ elsewhere holds here:
     estimator.fit({"training": "s3://…/train"})               # on AWS: billed by the second
 
 Other than in SDK 2: hyperparameters given by set_hyperparameters() are encoded once; an argument that SDK 2
-ignores fails by name; the SDK's own defaults file is not read; attach(wait=False) does not wait. There is no
-deploy() here.
+ignores fails by name; the SDK's own defaults file is not read; __pycache__ is not packed; attach(wait=False)
+does not wait; no telemetry is sent. There is no deploy() here.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class TrainingJob:
 
 def shows_log(logs: str | bool | None) -> bool:
     """Whether this value of fit(logs=…) asks for log lines. Raises ValueError for a word it does not know."""
-    choice = LOG_CHOICES.get(logs, logs) if isinstance(logs, bool | None) else logs
-    if choice not in SHOWS_LOG:
+    choice = LOG_CHOICES[logs] if isinstance(logs, bool | None) else logs
+    if not isinstance(choice, str) or choice not in SHOWS_LOG:
         raise ValueError(f'logs={logs!r}. Fix: "All", "Training", "Rules", "None", True or False.')
     return SHOWS_LOG[choice]
