@@ -28,11 +28,11 @@ lesson: $(COURSE) ## run one lesson the same way: make lesson N=04
 	@test -n "$(N)" || { echo 'Which lesson? For example: make lesson N=04'; exit 2; }
 	@$(PY) code/run_course.py --only "$(N)" --keep $(if $(DATA),--data "$(DATA)")
 
-lab: $(COURSE) ## open the lessons in JupyterLab, with the local AWS up
+lab: $(COURSE) ## open the lessons in JupyterLab, with the local AWS up (ARGS=--no-browser for its own options)
 	@PYTHONPATH=code $(PY) -c 'import tuneaws.session as s; print("The AWS of this machine:", s.connect(where="local").url, "(stays up; make clean ends it)")'
-	@$(PY) -m jupyterlab --ip=127.0.0.1 --notebook-dir=notebooks
+	@$(PY) -m jupyterlab --ip=127.0.0.1 --notebook-dir=notebooks $(ARGS)
 
-test: $(TESTS) ## run all tests
+test: $(TESTS) ## run all tests (ARGS="-k name" for pytest)
 	@$(PY) tests/environments.py
 	@$(PY) -m ruff check .
 	@$(PY) -m pytest --durations=10 $(ARGS)
