@@ -33,6 +33,12 @@ class Bench:
         self.s3.create_bucket(Bucket=self.bucket)
         self.engine = Engine(home, url, term_grace_s=2.0)
 
+    def close(self) -> None:
+        """End the engine's jobs at once, and close every connection."""
+        self.engine.close(grace_s=0)
+        for client in (self.s3, self.logs, self.cloudwatch):
+            client.close()
+
     def put(self, key: str, body: bytes | str) -> str:
         """Put an object; its URI."""
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
@@ -162,6 +168,6 @@ def a_bench(bare_aws, tmp_path):
     """A Bench whose engine is closed at the end and leaves no thread behind."""
     made = Bench(bare_aws, tmp_path / "home")
     yield made
-    made.engine.close(grace_s=0)
+    made.close()
     left = [thread.name for thread in threading.enumerate() if thread.name.startswith("job ")]
     assert not left, f"threads left behind: {left}"

@@ -32,7 +32,7 @@ SDK3 = {
 RESERVED = {
     "sagemaker_program": '"train.py"', "sagemaker_submit_directory": '"s3://b/k/sourcedir.tar.gz"',
     "sagemaker_region": '"eu-west-1"', "sagemaker_job_name": '"the-job"',
-    "sagemaker_container_log_level": "10", "sagemaker_s3_output": '"s3://b/o"', 
+    "sagemaker_container_log_level": "10", "sagemaker_s3_output": '"s3://b/o"',
     "_tuning_objective_metric": '"loss"', "sagemaker_custom": "[1]",
     "default_user_module_name": '"m"', "epochs": "1",
 }  # fmt: skip
@@ -146,10 +146,10 @@ print("SEEN " + json.dumps([dict(os.environ), sys.argv]))
             InputDataConfig=[{"ChannelName": "training", "DataSource": source}],
             Environment={"EXTRA": "1"},
         )
+        line = next((line for line in bench.log(job) if line.startswith("SEEN ")), "")
     finally:
-        bench.engine.close()
+        bench.close()
     assert job.status == "Completed", job.failure_reason
-    line = next(line for line in bench.log(job) if line.startswith("SEEN "))
     seen, arguments = json.loads(line.removeprefix("SEEN "))
     folder = HostFolder(tmp_path / "home" / "jobs" / job.name / "algo-1")
     theirs, their_arguments, _ = of_toolkit(folder, seen)

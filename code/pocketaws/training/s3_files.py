@@ -44,11 +44,11 @@ def download(s3, bucket: str, key: str, path: Path, should_stop=lambda: None) ->
     should_stop   called between chunks; raises to break off
     Raises JobFailure if the object is not there; OSError passes through.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"]
     except (ClientError, BotoCoreError) as err:
         raise client_error(f"Data download failed:s3://{bucket}/{key}: {err}") from err
-    path.parent.mkdir(parents=True, exist_ok=True)
     with body, open(path, "wb") as file:
         while data := body.read(CHUNK_BYTES):
             should_stop()
