@@ -179,6 +179,12 @@ def test_make_alone_prints_every_target():
     assert set(re.findall(r"^  make (\w+)", shown, re.MULTILINE)) == make_targets()
 
 
+def test_every_script_that_make_runs_is_there():
+    scripts = re.findall(r"\$\(PY\) (\S+\.py)", (ROOT / "Makefile").read_text())
+    assert [script for script in scripts if not (ROOT / script).is_file()] == []
+    assert len(scripts) >= 4, f"checked only {len(scripts)} scripts"
+
+
 def documents() -> list[Path]:
     return [path for path in tracked() if path.suffix == ".md"]
 
