@@ -383,9 +383,11 @@ def test_the_request_can_be_printed_before_it_is_sent_and_is_then_sent_as_it_was
 def test_fit_leaves_the_learner_s_hyperparameters_as_they_were(scripts):
     mine = {"epochs": 1}
     one = estimator(hyperparameters=mine)
+    one.set_hyperparameters(seed=7)
     one.fit(wait=False, job_name="job")
     assert mine == {"epochs": 1}
-    assert one.hyperparameters()["epochs"] == "1" and "sagemaker_program" in one.hyperparameters()
+    sent = one.hyperparameters()
+    assert (sent["epochs"], sent["seed"]) == ("1", "7") and "sagemaker_program" in sent
 
 
 @pytest.mark.parametrize("logs", ["Some", ["All"], 1])
