@@ -48,7 +48,7 @@ def test_one_ready_line_and_it_answers(tmp_path):
         assert server.end()[:2] == (0, [])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_with_exit_status_0_and_nothing_left(tmp_path, number):
     with Process(tmp_path, "--port", "0") as server:
         server.url()

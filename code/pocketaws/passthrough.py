@@ -8,9 +8,10 @@ What moto keeps without acting on it (CloudWatch alarms that never fire, S3 life
 IAM policies that nobody enforces) is stored and given back, no more.
 """
 
+import io
 import logging
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
 
 from pocketaws import calls
 from pocketaws.errors import AwsError, internal_error, not_here
@@ -47,7 +48,7 @@ class Moto:
     """moto's WSGI application behind an allow-list; its failures become AwsErrors."""
 
     def __init__(self):
-        self._application = DomainDispatcherApplication(create_backend_app)
+        self._application = DomainDispatcherApplication(_create_app)
 
     def __call__(self, call: calls.Call, environ: dict) -> tuple[str, list, object]:
         """(status line, headers, WSGI iterable) of moto's answer. Of a good one the body is not read here.
@@ -65,12 +66,14 @@ class Moto:
             )
         except NotImplementedError as err:
             raise not_here(call.service, call.name) from err
-        except (
-            Exception
-        ) as err:  # whatever moto trips over: the client gets an AWS error, the log the traceback
+        except Exception as err:  # whatever moto trips over: an AWS error for the client, a line in the log
             log.exception("moto failed in %s %s", call.service, call.name)
             raise internal_error(call.service, call.name) from err
+        finally:
+            _let_go_of_body(environ)
         status, headers = started[0]
+        if call.operation == "GetObject" and status.startswith("20") and "wsgi.file_wrapper" in environ:
+            return status, headers, environ["wsgi.file_wrapper"](io.BytesIO(_joined(body)))
         return _without_html(call, status, headers, body)
 
     @staticmethod
@@ -84,6 +87,40 @@ class Moto:
             raise not_here(call.service, call.name, known=known)
         if call.service == "s3" and call.operation not in S3_OPERATIONS:
             raise not_here(call.service, call.name)
+
+
+class _Request(BackendRequest):
+    """moto's request, which can be found again when it has been answered."""
+
+    def __init__(self, environ: dict, *arguments, **named):
+        super().__init__(environ, *arguments, **named)
+        environ["pocketaws.request"] = self
+
+
+def _create_app(service: str):
+    application = create_backend_app(service)
+    application.request_class = _Request
+    return application
+
+
+def _let_go_of_body(environ: dict) -> None:
+    """Drop moto's copy of the request body.
+
+    The request is part of a cycle, and the next 100 MB come before the garbage collector does.
+    """
+    request = environ.pop("pocketaws.request", None)
+    if request is not None:
+        vars(request).pop("_cached_data", None)
+        vars(request).pop("data", None)
+
+
+def _joined(body) -> bytes:
+    """The whole of a WSGI iterable, which is closed; one part alone is not copied."""
+    try:
+        return b"".join(body)
+    finally:
+        if hasattr(body, "close"):
+            body.close()
 
 
 def _is_form_upload(environ: dict) -> bool:
@@ -104,11 +141,7 @@ def _without_html(call: calls.Call, status: str, headers: list, body):
     is_object = code < 400 and call.operation in ("GetObject", "HeadObject")
     if not kind.startswith("text/html") or is_object:
         return status, headers, body
-    try:
-        content = b"".join(body)
-    finally:
-        if hasattr(body, "close"):
-            body.close()
+    content = _joined(body)
     start = content.lstrip()[:20].lower()
     if code >= 400 and not start.startswith((b"{", b"<?xml", b"<error")):
         log.warning("moto answered %s %s with %s: %r", call.service, call.name, status, content[:300])

