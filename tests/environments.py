@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,15 +46,15 @@ def python_of(name: str) -> Path:
 
 def _build(name: str, folder: Path, python: Path) -> None:
     _run([sys.executable, "-m", "venv", str(folder)])
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if name in LAYERED:
-        pip.append("--no-deps")
         # A .pth file's lines come after the environment's own packages on sys.path.
         behind = dict.fromkeys(sysconfig.get_path(key) for key in ("purelib", "platlib"))
         own = subprocess.check_output(
             [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
         )
         Path(own.strip(), "behind.pth").write_text("\n".join(behind) + "\n")
+    # Each file lists all that its environment needs, so there is nothing to resolve.
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     _run([*pip, "--requirement", str(_requirements(name))])
 
 
@@ -85,5 +86,7 @@ def _run(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    for each in sys.argv[1:] or NAMES:
-        print(f"{each:8} {python_of(each).relative_to(ROOT)}")
+    wanted = sys.argv[1:] or NAMES
+    with ThreadPoolExecutor() as pool:  # most of a build is waiting for downloads
+        for each, python in zip(wanted, pool.map(python_of, wanted), strict=True):
+            print(f"{each:8} {python.relative_to(ROOT)}")
