@@ -43,6 +43,8 @@ CSV = 'id,dialogue,summary\r\n1,"Ana: café?\nBen: sí 🙂",Ana and Ben meet.\r
     ("array-in-object.json", json.dumps({"data": [ROW]})),
     ("one-object.json", json.dumps(ROW)),
     ("lines-named.json", json.dumps(ROW, ensure_ascii=False) + "\n" + json.dumps(ROW)),
+    ("line-separator.json", '{"dialogue": "Ana: café?\\nBen: sí 🙂", "summary": "Ana and Ben meet.", '
+                            '"x": "\u2028"}\n{"dialogue": "a", "summary": "b"}'),
     ("rows.jsonl", json.dumps(ROW) + "\n\n" + json.dumps(ROW)),
     ("crlf.jsonl", json.dumps(ROW) + "\r\n"),
     ("rows.csv", CSV),
@@ -260,6 +262,8 @@ def test_one_builder_makes_the_prompt_for_training_and_for_use():
 def test_braces_in_a_dialogue_are_left_alone():
     message = build_messages(row("Ana: {dialogue} {x} {0}"), Prompt())["messages"][0]
     assert message["content"].endswith("Ana: {dialogue} {x} {0}")
+    asks_for_json = Prompt(user='Answer as {"summary": ...}.\n{dialogue}')
+    assert build_messages(ROW, asks_for_json)["messages"][0]["content"].startswith('Answer as {"summary"')
 
 
 def test_written_rows_are_one_line_each_and_read_back_the_same(tmp_path):

@@ -292,11 +292,14 @@ def test_a_local_aws_that_runs_but_does_not_answer_is_named_and_can_be_stopped(f
     home = fake_pocketaws(HANGS)
     command = [sys.executable, "-m", "pocketaws", "--home", str(home)]
     with subprocess.Popen(command, cwd=session.CODE, stdout=subprocess.PIPE, text=True) as hung:
-        assert hung.stdout.readline() == "ready\n"
-        with pytest.raises(SessionError, match=f"(?s)does not answer.*{hung.pid}.*stop_local"):
-            connect("local", home=home)
-        assert stop_local(home) is True
-        assert hung.wait(10) != 0
+        try:
+            assert hung.stdout.readline() == "ready\n"
+            with pytest.raises(SessionError, match=f"(?s)does not answer.*{hung.pid}.*stop_local"):
+                connect("local", home=home)
+            assert stop_local(home) is True
+            assert hung.wait(10) != 0
+        finally:
+            hung.kill()
     assert stop_local(home) is False
 
 
