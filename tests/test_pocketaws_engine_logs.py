@@ -6,8 +6,9 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from engine_aid import IMAGE, a_bare_aws, a_bench  # noqa: F401  (fixtures)
+from engine_aid import IMAGE, REGION, a_bare_aws, a_bench  # noqa: F401  (fixtures)
 from pocketaws.training import metrics
+from pocketaws.training.aws_clients import AwsClients
 from pocketaws.training.log_stream import (
     EVENT_OVERHEAD_BYTES,
     MAX_BATCH_BYTES,
@@ -80,15 +81,19 @@ def test_output_without_line_feeds_does_not_pile_up(bench):
     assert sum(map(len, lines)) == 3_000_000 and max(map(len, lines)) <= MAX_MESSAGE_BYTES
 
 
-class SlowLogs:
-    """A CloudWatch Logs that takes its time, and counts."""
+class CountingLogs:
+    """A CloudWatch Logs that keeps nothing: it counts, and sees whether "line 0", "line 1", … come in order.
+
+    slow_s   seconds that each PutLogEvents takes
+    """
 
     class exceptions:  # noqa: N801  (boto3's name)
         class ResourceAlreadyExistsException(Exception):
             pass
 
-    def __init__(self):
-        self.count = 0
+    def __init__(self, slow_s: float = 0):
+        self.slow_s = slow_s
+        self.count = self.in_order = 0
 
     def create_log_group(self, **_):
         raise self.exceptions.ResourceAlreadyExistsException
@@ -97,12 +102,15 @@ class SlowLogs:
         pass
 
     def put_log_events(self, logEvents, **_):  # noqa: N803  (boto3's name)
-        time.sleep(0.02)  # a slow service, not a wait for anything
+        time.sleep(self.slow_s)  # a slow service, not a wait for anything
         self.count += len(logEvents)
+        assert len(logEvents) <= MAX_EVENTS
+        for event in logEvents:
+            self.in_order += event["message"] == f"line {self.in_order}"
 
 
 def test_a_flood_of_output_waits_for_the_log_instead_of_filling_memory():
-    logs = SlowLogs()
+    logs = CountingLogs(slow_s=0.02)
     stream = LogStream(logs, "s")
     most = 0
     for _ in range(200):
@@ -111,6 +119,25 @@ def test_a_flood_of_output_waits_for_the_log_instead_of_filling_memory():
     stream.close()
     assert logs.count == 400_000
     assert most <= 9 << 20
+
+
+def test_a_million_printed_lines_all_arrive_in_order(bench):
+    """Through a real process and its pipe; moto would add half a minute and 300 MB."""
+    logs = CountingLogs()
+    clients = AwsClients(bench.url, REGION)
+    clients._made["logs"] = logs
+    bench.engine._clients[REGION] = clients
+    script = """
+        import os
+        for start in range(0, 1_000_000, 1000):
+            data = "".join(f"line {i}\\n" for i in range(start, start + 1000)).encode()
+            while data: data = data[os.write(1, data):]
+    """
+    job = bench.run(textwrap.dedent(script), wait_s=120, AlgorithmSpecification=algorithm(last="line (9+)$"))
+    logs.close = lambda: None
+    assert job.status == "Completed", job.failure_reason
+    assert logs.in_order == 1_000_000
+    assert job.final_metrics[0]["Value"] == 999_999
 
 
 def test_metrics_are_the_jobs_own_regexes_over_its_lines(bench):

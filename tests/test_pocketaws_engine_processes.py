@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from engine_aid import a_bare_aws, a_bench, alive, gone  # noqa: F401  (fixtures)
+from pocketaws.sagemaker.job import TrainingJob
 from pocketaws.training.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -216,6 +217,26 @@ def test_two_jobs_run_at_once_in_folders_and_process_groups_of_their_own(bench):
     assert lines[0][1] != lines[1][1] and lines[0][3] != lines[1][3]
 
 
+def test_jobs_of_one_name_in_two_regions_do_not_meet(bench):
+    script = (
+        "import os; print('folder', os.environ['SAGEMAKER_BASE_DIR'], os.environ['AWS_REGION']); " + FOREVER
+    )
+    request = bench.request({"train.py": script.replace("; import", "\nimport")})
+    here = bench.start(request)
+    bench.until_logged(here, "running")
+    there = TrainingJob(request, "eu-west-1", "123456789012")
+    bench.engine.start(there)
+    deadline = time.monotonic() + 30
+    while there.secondary_status != "Training":
+        assert time.monotonic() < deadline and not there.ended.is_set(), there.failure_reason
+        time.sleep(0.02)
+    there.request_stop()
+    bench.engine.stop(there)
+    assert there.ended.wait(20) and there.status == "Stopped"
+    assert not here.ended.is_set()
+    assert (bench.home / "jobs" / request["TrainingJobName"] / "algo-1" / "code" / "train.py").is_file()
+
+
 def test_the_folder_of_a_job_is_removed_even_when_it_is_read_only(bench):
     script = (
         "import os; os.makedirs('locked/deep'); os.chmod('locked/deep', 0o500); os.chmod('locked', 0o500)"
@@ -246,6 +267,7 @@ import sys, threading
 from pathlib import Path
 sys.path[:0] = {paths!r}
 import engine_aid
+from pocketaws.sagemaker.job import TrainingJob
 from pocketaws.training.engine import Engine
 bench = engine_aid.Bench({url!r}, Path({home!r}))
 job = bench.start(bench.request({{"train.py": {script!r}}}))

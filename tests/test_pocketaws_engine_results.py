@@ -4,9 +4,11 @@ import gzip
 import hashlib
 import os
 import textwrap
+from pathlib import Path
 
 import pytest
 from engine_aid import a_bare_aws, a_bench  # noqa: F401  (fixtures)
+from huggingface_hub import snapshot_download
 from pocketaws.training import artifacts, checkpoints, hub_cache
 from pocketaws.training.checkpoints import CheckpointSync
 
@@ -183,6 +185,8 @@ def test_a_model_that_changed_gets_a_new_revision_and_others_stay(tmp_path, monk
     (shipped / "tiny").mkdir(parents=True)
     (shipped / "tiny" / "config.json").write_text("{}")
     assert hub_cache.prepare(cache, shipped) == ["pocketaws/tiny"]
+    found = snapshot_download("pocketaws/tiny", cache_dir=cache, local_files_only=True)
+    assert (Path(found) / "config.json").read_text() == "{}"
     main = cache / "models--pocketaws--tiny" / "refs" / "main"
     first = main.read_text()
     hub_cache.prepare(cache, shipped)

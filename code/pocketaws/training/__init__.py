@@ -1,9 +1,25 @@
 """The engine that runs training jobs: folders laid out as /opt/ml, processes, logs, metrics, artifacts.
 
-    engine.py       starts, stops and ends jobs; one thread each
-    job_run.py      one job from Starting to its last status
-    host.py         one instance of a job: its supervisor process and its log
-    supervisor.py   the process that owns an instance's processes, so that none outlives the server
+    engine.py              starts, stops and ends jobs; one thread each
+    job_run.py             one job from Starting to its last status
+    training_phase.py      its Training phase: hosts, their commands, why they end
+    host.py                one instance of a job: its supervisor process, its pipes, its log
+    supervisor.py          the process that owns an instance's processes, so that none outlives the server
+
+    layout.py              /opt/ml as a folder, and the JSON files in it
+    channels.py            InputDataConfig → files            s3_files.py   objects as files, safely
+    source_code.py         the source directory and the command that runs it
+    script_mode.py         SM_* variables and arguments, as AWS's toolkit makes them
+    job_environment.py     the rest of the environment
+    requirements_check.py  requirements.txt: there already, or pip into the job's folder
+    steps.py               all of these as the commands of a host
+    drivers.py             the jobs of SDK 3's ModelTrainer
+    hub_cache.py           the model cache that jobs see
+
+    log_stream.py          output → CloudWatch Logs
+    metrics.py             log lines → FinalMetricDataList, CloudWatch    metric_scanner.py   its process
+    checkpoints.py         CheckpointConfig                artifacts.py   model.tar.gz, output.tar.gz
+    failure.py             FailureReason                   aws_clients.py  boto3 clients
 
 It speaks boto3 to the endpoint it was given and knows nothing else of the server that it runs in.
 """

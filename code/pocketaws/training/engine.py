@@ -70,7 +70,7 @@ class Engine:
             clients = self._clients.setdefault(job.region, AwsClients(self.settings.endpoint_url, job.region))
             run = JobRun(job, self.settings, clients, self.prepare_hub)
             thread = threading.Thread(target=self._run, args=(run,), name=f"job {job.name}", daemon=True)
-            self._runs[job.name] = (run, thread)
+            self._runs[job.arn] = (run, thread)
         thread.start()
 
     def _run(self, run: JobRun) -> None:
@@ -78,7 +78,7 @@ class Engine:
             run.run()
         finally:
             with self._lock:
-                self._runs.pop(run.job.name, None)
+                self._runs.pop(run.job.arn, None)
 
     def stop(self, job) -> None:
         """Stop a job that runs: SIGTERM, later SIGKILL, then its artifacts. An ended job is left alone.
@@ -86,7 +86,7 @@ class Engine:
         `job.stop_requested` must be set before (TrainingJob.request_stop does).
         """
         with self._lock:
-            run, _ = self._runs.get(job.name, (None, None))
+            run, _ = self._runs.get(job.arn, (None, None))
         if run and run.job is job:
             run.stop()
 

@@ -29,6 +29,8 @@ class JobRun:
         self.clients = clients
         self.inbox: queue.Queue = queue.Queue()  # ("host", Host, event), ("stop",), ("close", grace_s)
         self.root = settings.jobs / job.name
+        if self.root.exists():  # a job of this name in another region, or one whose folder was kept
+            self.root = settings.jobs / f"{job.name}-{job.region}-{int(job.created_at.timestamp())}"
         checkpoints = local_path(job.request)
         self.folders = [HostFolder(self.root / name, checkpoints) for name in host_names(job.request)]
         self.closing = False
