@@ -1,6 +1,7 @@
 """Two ways to run pocketaws in a test: as a process, or in this process with an engine that is a fake."""
 
 import contextlib
+import http.client
 import json
 import os
 import queue
@@ -149,3 +150,22 @@ def until(question, within_s: float = 20):
             raise TimeoutError(f"still {answer!r} after {within_s} s")
         time.sleep(0.02)
     return answer
+
+
+def raw(url: str, method: str, path: str, body: bytes = b"", **headers) -> tuple[int, dict, bytes]:
+    """One HTTP request as it is: (status, headers in lower case, body)."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+    try:
+        connection.request(
+            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def signed_for(service: str) -> str:
+    """An Authorization header that names a service; nobody checks the signature."""
+    scope = f"Credential=AKIAEXAMPLE/20261101/us-east-1/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00"

@@ -1,23 +1,17 @@
 """The gateway as a stranger's program meets it: every AWS call gets an answer in AWS's own shape."""
 
-import hashlib
-import http.client
-import io
 import json
 import threading
 import time
-import uuid
 
-import botocore.loaders
 import botocore.parsers
 import pytest
 from botocore.exceptions import ClientError
-from local_server import TRUST, Process, client
-from moto.core.model import ServiceModel
-from pocketaws import calls, models, operations
+from local_server import Process, client, raw, signed_for
+from pocketaws import models, operations
 from pocketaws.errors import AwsError, render
 from pocketaws.gateway import refuse_strangers
-from pocketaws.passthrough import S3_OPERATIONS, SERVICES
+from pocketaws.passthrough import SERVICES
 
 WALKED = (
     "sagemaker", "sagemaker-runtime", "sagemaker-metrics", "sagemaker-featurestore-runtime", "bedrock",
@@ -32,37 +26,6 @@ def url(tmp_path_factory):
     """A pocketaws of this module's own: the walk over all operations leaves much behind."""
     with Process(tmp_path_factory.mktemp("home"), "--port", "0") as server:
         yield server.url()
-
-
-@pytest.fixture
-def s3(url):
-    return client(url, "s3")
-
-
-@pytest.fixture
-def bucket_name(s3):
-    name = f"gateway-{uuid.uuid4().hex[:12]}"
-    s3.create_bucket(Bucket=name)
-    return name
-
-
-def raw(url: str, method: str, path: str, body: bytes = b"", **headers) -> tuple[int, dict, bytes]:
-    """One HTTP request as it is: (status, headers in lower case, body)."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
-    try:
-        connection.request(
-            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
-        )
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-    finally:
-        connection.close()
-
-
-def signed_for(service: str) -> str:
-    """An Authorization header that names a service; nobody checks the signature."""
-    scope = f"Credential=AKIAEXAMPLE/20261101/us-east-1/{service}/aws4_request"
-    return f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00"
 
 
 # Every operation of every service
@@ -174,28 +137,6 @@ def test_an_error_is_read_back_by_the_parser_of_its_protocol(protocol):
     assert parsed["Error"]["Message"] == error.message
 
 
-def test_s3_refuses_what_moto_would_take_for_something_else(s3, bucket_name):
-    """moto reads `DELETE /bucket?metrics` as DeleteBucket and `GET /bucket?metrics` as a list of objects."""
-    s3.put_object(Bucket=bucket_name, Key="k", Body=b"x")
-    for method, members in (
-        ("delete_bucket_metrics_configuration", {"Id": "m"}),
-        ("get_bucket_metrics_configuration", {"Id": "m"}),
-        ("delete_bucket_analytics_configuration", {"Id": "m"}),
-        ("get_object_retention", {"Key": "k"}),
-        ("get_bucket_request_payment", {}),
-    ):
-        with pytest.raises(ClientError) as caught:
-            getattr(s3, method)(Bucket=bucket_name, **members)
-        assert caught.value.response["Error"]["Code"] == "NotImplemented"
-    assert s3.get_object(Bucket=bucket_name, Key="k")["Body"].read() == b"x"
-
-
-def test_the_s3_operations_on_the_list_are_real_and_most_of_s3():
-    known = set(botocore.loaders.Loader().load_service_model("s3", "service-2")["operations"])
-    assert S3_OPERATIONS - known == {"PostObject"}, "browser uploads are not in botocore's model"
-    assert len(S3_OPERATIONS) == 80
-
-
 # Requests by hand: no SDK, wrong targets, other methods
 
 
@@ -254,12 +195,6 @@ def test_a_body_of_twenty_megabytes_is_refused_for_anything_but_s3(url):
     assert json.loads(said)["__type"] == "RequestEntityTooLargeException"
 
 
-def test_the_head_of_an_object_that_is_not_there_has_no_body(s3, bucket_name):
-    with pytest.raises(ClientError) as caught:
-        s3.head_object(Bucket=bucket_name, Key="none")
-    assert caught.value.response["Error"]["Code"] == "404"
-
-
 # Who may ask
 
 
@@ -290,63 +225,6 @@ def test_a_web_page_is_refused_and_gets_no_cors_header(url, origin):
     status, answered, _ = raw(url, "GET", "/", Origin="http://localhost:8888")
     assert status == 200
     assert not [name for name in answered if name.startswith("access-control")]
-
-
-# S3
-
-
-def test_a_hundred_megabytes_come_back_byte_for_byte(s3, bucket_name):
-    block = hashlib.sha256(b"pocketaws").digest() * 32_768
-    body = b"".join(bytes([number]) + block for number in range(96))
-    assert len(body) > 100_000_000
-    s3.put_object(Bucket=bucket_name, Key="big", Body=body)
-    assert s3.get_object(Bucket=bucket_name, Key="big")["Body"].read() == body
-    end = s3.get_object(Bucket=bucket_name, Key="big", Range="bytes=-5")
-    assert end["Body"].read() == body[-5:]
-
-
-def test_a_multipart_upload_from_many_threads_comes_back(s3, bucket_name, tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"0123456789abcdef" * 2_000_000)
-    s3.upload_file(str(path), bucket_name, "in-parts")
-    s3.download_file(bucket_name, "in-parts", str(tmp_path / "back"))
-    assert (tmp_path / "back").read_bytes() == path.read_bytes()
-
-
-@pytest.mark.parametrize(
-    "key", ["a b/ü+%2F//x", "/leading", "dir/", "a?b&c=d#e", "..", "日本", "tab\there", "%25"]
-)
-def test_keys_keep_every_character(s3, bucket_name, key):
-    s3.put_object(Bucket=bucket_name, Key=key, Body=b"x")
-    assert [row["Key"] for row in s3.list_objects_v2(Bucket=bucket_name)["Contents"]] == [key]
-    assert s3.get_object(Bucket=bucket_name, Key=key)["Body"].read() == b"x"
-
-
-def test_metadata_keeps_underscores_and_lower_case(s3, bucket_name):
-    metadata = {"my_key": "1", "my-other": "2", "plain": "Value"}
-    s3.put_object(Bucket=bucket_name, Key="k", Body=b"x", Metadata=metadata)
-    assert s3.head_object(Bucket=bucket_name, Key="k")["Metadata"] == metadata
-
-
-def test_an_html_object_stays_html(s3, url, bucket_name):
-    page = b"<!doctype html><html><body>a report</body></html>"
-    s3.put_object(Bucket=bucket_name, Key="report.html", Body=page, ContentType="text/html")
-    answer = s3.get_object(Bucket=bucket_name, Key="report.html")
-    assert (answer["ContentType"], answer["Body"].read()) == ("text/html", page)
-
-
-def test_buckets_in_the_host_name_work(url, bucket_name):
-    port = url.rpartition(":")[2]
-    host = f"{bucket_name}.localhost:{port}"
-    status, _, _ = raw(url, "PUT", "/key", b"by host", Host=host, Authorization=signed_for("s3"))
-    assert status == 200
-    assert raw(url, "GET", "/key", Host=host, Authorization=signed_for("s3"))[2] == b"by host"
-
-
-def test_a_presigned_address_can_be_read_without_credentials(s3, url, bucket_name):
-    s3.put_object(Bucket=bucket_name, Key="k", Body=b"shared")
-    address = s3.generate_presigned_url("get_object", Params={"Bucket": bucket_name, "Key": "k"})
-    assert raw(url, "GET", address.removeprefix(url))[2] == b"shared"
 
 
 # Many at once, other services
@@ -392,163 +270,3 @@ def test_logs_and_metrics_keep_what_is_put(url):
     name = "/aws/sagemaker/TrainingJobs"
     cloudwatch.put_metric_data(Namespace=name, MetricData=[{"MetricName": "train:loss", "Value": 0.5}])
     assert [m["MetricName"] for m in cloudwatch.list_metrics(Namespace=name)["Metrics"]] == ["train:loss"]
-
-
-# IAM
-
-
-@pytest.fixture(scope="module")
-def role(url):
-    """A role with AmazonSageMakerFullAccess, one inline Allow and one inline Deny."""
-    iam = client(url, "iam")
-    arn = iam.create_role(RoleName="simulated", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
-    iam.attach_role_policy(
-        RoleName="simulated", PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
-    )
-    allow = {"Effect": "Allow", "Action": ["s3:Get*", "s3:PutObject"], "Resource": "arn:aws:s3:::mine/*"}
-    deny = {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::mine/secret/*"}
-    secure = {
-        "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*",
-        "Condition": {"StringEquals": {"aws:PrincipalTag/team": "red"}},
-    }  # fmt: skip
-    document = json.dumps({"Version": "2012-10-17", "Statement": [allow, deny, secure]})
-    iam.put_role_policy(RoleName="simulated", PolicyName="mine", PolicyDocument=document)
-    return arn
-
-
-@pytest.mark.parametrize(
-    ("action", "resource", "decision"),
-    [
-        ("sagemaker:CreateTrainingJob", "*", "allowed"),
-        ("SAGEMAKER:createtrainingjob", "*", "allowed"),
-        ("s3:PutObject", "arn:aws:s3:::mine/x", "allowed"),
-        ("s3:GetObject", "arn:aws:s3:::mine/x", "allowed"),
-        ("s3:DeleteBucket", "arn:aws:s3:::mine/x", "implicitDeny"),
-        ("s3:PutObject", "arn:aws:s3:::mine/secret/x", "explicitDeny"),
-        ("s3:PutObject", "arn:aws:s3:::yours/x", "implicitDeny"),
-        ("s3:PutObject", "arn:aws:s3:::a-sagemaker-bucket/x", "allowed"),
-        ("iam:CreateUser", "*", "implicitDeny"),
-        ("sqs:SendMessage", "*", "implicitDeny"),
-    ],
-)
-def test_a_role_may_do_what_its_policies_say(url, role, action, resource, decision):
-    answer = client(url, "iam").simulate_principal_policy(
-        PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
-    )
-    result = answer["EvaluationResults"][0]
-    assert (result["EvalActionName"], result["EvalResourceName"]) == (action, resource)
-    assert result["EvalDecision"] == decision
-    assert bool(result["MatchedStatements"]) == (decision != "implicitDeny")
-
-
-def test_a_condition_counts_only_with_its_key(url, role):
-    entry = {
-        "ContextKeyName": "aws:PrincipalTag/team",
-        "ContextKeyType": "string",
-        "ContextKeyValues": ["red"],
-    }
-    simulate = client(url, "iam").simulate_principal_policy
-    asked = {"PolicySourceArn": role, "ActionNames": ["sqs:SendMessage"]}
-    without = simulate(**asked)["EvaluationResults"][0]
-    assert without["MissingContextValues"] == ["aws:PrincipalTag/team"]
-    assert simulate(**asked, ContextEntries=[entry])["EvaluationResults"][0]["EvalDecision"] == "allowed"
-
-
-def test_simulations_have_pages(url, role):
-    pages = (
-        client(url, "iam")
-        .get_paginator("simulate_principal_policy")
-        .paginate(
-            PolicySourceArn=role,
-            ActionNames=[f"s3:Action{n}" for n in range(5)],
-            PaginationConfig={"PageSize": 2},
-        )
-    )
-    names = [[result["EvalActionName"][-1] for result in page["EvaluationResults"]] for page in pages]
-    assert names == [["0", "1"], ["2", "3"], ["4"]]
-
-
-def test_simulating_nobody_is_no_such_entity(url):
-    iam = client(url, "iam")
-    with pytest.raises(iam.exceptions.NoSuchEntityException):
-        iam.simulate_principal_policy(
-            PolicySourceArn="arn:aws:iam::123456789012:role/nobody", ActionNames=["s3:PutObject"]
-        )
-
-
-# Routing, without a server
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "query", "headers", "operation"),
-    [
-        ("GET", "/", "", {}, "ListBuckets"),
-        ("GET", "/b", "", {}, "ListObjects"),
-        ("GET", "/b/", "list-type=2", {}, "ListObjectsV2"),
-        ("PUT", "/b/k", "", {}, "PutObject"),
-        ("PUT", "/b/k", "x-id=PutObject", {}, "PutObject"),
-        ("PUT", "/b/k/", "", {}, "PutObject"),
-        ("PUT", "/b/k", "", {"HTTP_X_AMZ_COPY_SOURCE": "b/x"}, "CopyObject"),
-        ("PUT", "/b/k", "partNumber=1&uploadId=u", {}, "UploadPart"),
-        ("GET", "/b/k", "tagging", {}, "GetObjectTagging"),
-        ("GET", "/b", "lifecycle=", {}, "GetBucketLifecycleConfiguration"),
-        ("POST", "/b", "delete", {}, "DeleteObjects"),
-        ("PUT", "/WriteGetObjectResponse", "", {}, "CreateBucket"),
-    ],
-)
-def test_s3_requests_find_their_operation(method, path, query, headers, operation):
-    environ = {
-        "REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query,
-        "HTTP_AUTHORIZATION": signed_for("s3"),
-        **headers,
-    }  # fmt: skip
-    call = calls.read_call(environ, "us-east-1")
-    assert (call.service, call.operation, call.region) == ("s3", operation, "us-east-1")
-
-
-def test_rest_json_paths_find_operation_and_labels():
-    environ = {
-        "REQUEST_METHOD": "GET", "PATH_INFO": "/model-customization-jobs/my job", "QUERY_STRING": "",
-        "REQUEST_URI": "/model-customization-jobs/my%20job?x=1", "HTTP_AUTHORIZATION": signed_for("bedrock"),
-    }  # fmt: skip
-    call = calls.read_call(environ, "us-east-1")
-    assert (call.service, call.operation) == ("bedrock", "GetModelCustomizationJob")
-    assert (call.protocol, call.labels) == ("rest-json", {"jobIdentifier": "my job"})
-
-
-def test_an_operation_is_one_decorated_function_in_a_rest_json_service_too(monkeypatch):
-    """What later services need: path labels and body in, the output shape's JSON and status out."""
-    monkeypatch.setattr(operations, "_OPERATIONS", {})
-
-    @operations.operation("bedrock", "CreateModelCustomizationJob")
-    def create_model_customization_job(context, request):
-        return {"jobArn": f"arn of {request['jobName']} in {context}"}
-
-    body = json.dumps(
-        {
-            "jobName": "j", "customModelName": "m", "roleArn": "arn:aws:iam::123456789012:role/r",
-            "baseModelIdentifier": "amazon.nova-micro-v1:0", "trainingDataConfig": {"s3Uri": "s3://bucket/k"},
-            "outputDataConfig": {"s3Uri": "s3://bucket/o"}, "hyperParameters": {},
-        }
-    ).encode()  # fmt: skip
-    environ = {
-        "REQUEST_METHOD": "POST", "PATH_INFO": "/model-customization-jobs", "QUERY_STRING": "",
-        "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)), "SERVER_NAME": "x",
-        "SERVER_PORT": "1", "wsgi.url_scheme": "http", "HTTP_AUTHORIZATION": signed_for("bedrock"),
-    }  # fmt: skip
-    environ["wsgi.input"] = io.BytesIO(body)
-    call = calls.read_call(environ, "us-east-1")
-    status, headers, answer = operations.answer(call, environ, "here")
-    assert (status, json.loads(answer)) == (201, {"jobArn": "arn of j in here"})
-    assert dict(headers)["Content-Type"] == "application/json"
-
-
-def test_a_function_of_another_name_than_its_operation_is_refused():
-    with pytest.raises(ValueError, match="call it describe_training_job"):
-        operations.operation("sagemaker", "DescribeTrainingJob")(lambda context, request: None)
-
-
-def test_the_models_are_those_of_botocore():
-    assert isinstance(models.service_model("sagemaker"), ServiceModel)
-    assert models.service_model("no-such-service") is None
-    assert models.service_model("../secrets") is None
