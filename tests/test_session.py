@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import boto3
+import psutil
 import pytest
 from moto import mock_aws
 from tuneaws import environment, roles, session
@@ -334,6 +335,16 @@ def test_local_starts_once_and_is_shared_until_it_is_stopped(home, capsys):
     assert stop_local(home) is False
     assert "AWS_ENDPOINT_URL" not in os.environ
     assert not (home / "server.json").exists()
+
+
+def test_the_local_aws_is_out_of_reach_of_ctrl_c_and_of_your_credentials(home, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-real-secret")
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    connect("local", home=home)
+    pid = json.loads((home / "server.json").read_text())["pid"]
+    assert os.getsid(pid) == pid != os.getsid(0)
+    given = psutil.Process(pid).environ()
+    assert "a-real-secret" not in given.values() and "AWS_PROFILE" not in given
 
 
 def test_four_notebooks_that_connect_at_once_get_one_local_aws(home):
