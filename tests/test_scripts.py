@@ -96,8 +96,10 @@ def test_aws_shows_the_price_and_starts_nothing_without_yes_and_a_budget(monkeyp
 
 def test_the_whole_way_from_rows_to_a_falling_loss(in_local, capsys, tmp_path):
     code = train_sagemaker.main([
-        "--max-steps", "20", "--out", str(tmp_path), "--set", "dataset.train_rows=320",
-        "--set", "dataset.validation_rows=20", "--set", "training.eval_steps=0"])
+        "--max-steps", "12", "--out", str(tmp_path), "--set", "dataset.train_rows=96",
+        "--set", "dataset.validation_rows=16", "--set", "training.per_device_train_batch_size=8",
+        "--set", "training.eval_steps=0", "--set", "training.logging_steps=1",
+        "--set", "training.merge_weights=false"])
     out = capsys.readouterr().out
     assert code == 0, out
     assert "Training loss fell from" in out and "held-out loss ended at" in out
