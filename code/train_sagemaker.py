@@ -10,12 +10,8 @@ Lessons 02, 04 and 05 do the same, step by step.
 """
 
 import argparse
-import datetime
 import sys
 from pathlib import Path
-
-CONTAINER = Path(__file__).resolve().parent / "container" / "training"
-LIKELY_S = 900  # a guess, for the middle line of the price on aws. The budget is held to the worst case
 
 
 def main(argv: list | None = None) -> int:
@@ -49,16 +45,9 @@ def overrides(args: argparse.Namespace) -> dict:
 
 def agreed_price(aws, cfg, yes: bool):
     """Print what the job costs on aws. Raises PriceError if it is over the budget or --yes was not given."""
-    from tuneaws import prices
+    from tuneaws import launch, prices
 
-    job = cfg.sagemaker
-    pricing = aws.boto.client("pricing", region_name="us-east-1")
-    price = prices.best_price(pricing, job.instance_type, aws.region)
-    longest_s = job.max_run_s + job.keep_alive_s  # a warm instance bills like a busy one
-    cost = prices.estimate(job.instance_type, job.instance_count, aws.region, min(LIKELY_S, longest_s),
-                           longest_s, price)
-    print(cost)
-    prices.check_budget(cost, cfg.budget_usd)
+    price = launch.show_price(cfg, aws)
     if not yes:
         raise prices.PriceError("nothing was started. Add --yes to start it and pay, "
                                 "or leave out --where aws: local is free.")
@@ -79,25 +68,12 @@ def upload(s3, bucket: str, cfg, out: Path) -> dict:
 
 def train(aws, bucket: str, channels: dict, cfg, price=None) -> dict:
     """Start the job, print it until it has ended, return its description."""
-    from tuneaws import training_jobs
-    from tuneaws.huggingface import HuggingFace
-    from tuneaws.metrics import METRIC_DEFINITIONS
+    from tuneaws import launch, training_jobs
 
-    job = cfg.sagemaker
-    name = f"{cfg.project.name}-{datetime.datetime.now():%Y-%m-%d-%H-%M-%S-%f}"
-    checkpoints = f"s3://{bucket}/checkpoints/{name}" if cfg.training.save_steps else None
-    estimator = HuggingFace(
-        entry_point="train_qlora.py", source_dir=str(CONTAINER),
-        hyperparameters=cfg.training.hyperparameters(), checkpoint_s3_uri=checkpoints,
-        transformers_version=job.transformers_version, pytorch_version=job.pytorch_version,
-        py_version=job.py_version, instance_type=job.instance_type, instance_count=job.instance_count,
-        volume_size=job.volume_size_gb, max_run=job.max_run_s, use_spot_instances=job.spot,
-        max_wait=job.max_wait_s if job.spot else None, keep_alive_period_in_seconds=job.keep_alive_s or None,
-        role=aws.role_arn, sagemaker_session=aws.sagemaker(), metric_definitions=METRIC_DEFINITIONS,
-        output_path=f"s3://{bucket}/models", code_location=f"s3://{bucket}/code",
-        tags=cfg.project.tag_list())
-    estimator.fit(channels, wait=False, job_name=name)
-    usd_per_hour = price.usd_per_hour * job.instance_count if price else None
+    estimator = launch.estimator_from(cfg, aws, bucket)
+    estimator.fit(channels, wait=False, job_name=launch.new_job_name(cfg.project.name))
+    name = estimator.latest_training_job.name
+    usd_per_hour = price.usd_per_hour * cfg.sagemaker.instance_count if price else None
     return training_jobs.watch(aws.client("sagemaker"), aws.client("logs"), name, usd_per_hour)
 
 

@@ -1,0 +1,70 @@
+"""The course's training job as an estimator, from the configuration: what lesson 04 writes out by hand.
+
+    show_price(cfg, session)                # and stop here if it is over the budget
+    estimator = estimator_from(cfg, session, bucket)
+    print(estimator.request(channels))      # nothing is sent
+    estimator.fit(channels)
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tuneaws import config, prices
+from tuneaws.metrics import METRIC_DEFINITIONS
+
+SOURCE_DIR = Path(__file__).resolve().parents[1] / "container" / "training"
+
+
+LIKELY_S = 900  # a guess, for the middle line of a price. The budget is held to the worst case
+
+
+def show_price(cfg, session, jobs: int = 1, max_run_s: int | None = None) -> prices.Price:
+    """Print what the configured job costs on AWS, likely and at worst; return the price of an instance hour.
+
+    cfg, session  from config.load() and session.connect(). In local: with the configuration's values for aws
+    jobs          so many of them
+    max_run_s     the cap on each in seconds; None: the configuration's
+    Raises        prices.PriceError on aws if all jobs at their worst cost more than budget_usd
+    """
+    local = session.where == "local"
+    job = (config.load(where="aws") if local else cfg).sagemaker
+    price = (prices.training_price(job.instance_type, session.region) if local else
+             prices.best_price(session.boto.client("pricing", region_name="us-east-1"),
+                               job.instance_type, session.region))
+    longest_s = (max_run_s or job.max_run_s) + job.keep_alive_s  # a warm instance bills like a busy one
+    cost = prices.estimate(job.instance_type, job.instance_count * jobs, session.region,
+                           min(LIKELY_S, longest_s), longest_s, price)
+    print("here it costs nothing. On AWS:" if local else "on AWS, your account:", cost, sep="\n")
+    if not local:
+        prices.check_budget(cost, cfg.budget_usd)
+    return price
+
+
+def new_job_name(project: str) -> str:
+    """Return a name that no job has yet: "tuneaws-2026-11-22-08-30-00-123456", the time in UTC."""
+    return f"{project}-{datetime.now(timezone.utc):%Y-%m-%d-%H-%M-%S-%f}"
+
+
+def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = None):
+    """Return the HuggingFace estimator of the configured training job. Starts nothing and costs nothing.
+
+    cfg, session     from config.load() and session.connect()
+    bucket           where the code, the model and the checkpoints go
+    hyperparameters  instead of the configuration's
+    """
+    from tuneaws.huggingface import HuggingFace
+
+    job = cfg.sagemaker
+    folder = f"s3://{bucket}/checkpoints/{new_job_name(cfg.project.name)}"
+    return HuggingFace(
+        entry_point="train_qlora.py", source_dir=str(SOURCE_DIR), base_job_name=cfg.project.name,
+        hyperparameters=cfg.training.hyperparameters() if hyperparameters is None else hyperparameters,
+        metric_definitions=METRIC_DEFINITIONS, checkpoint_s3_uri=folder if cfg.training.save_steps else None,
+        transformers_version=job.transformers_version, pytorch_version=job.pytorch_version,
+        py_version=job.py_version, instance_type=job.instance_type, instance_count=job.instance_count,
+        volume_size=job.volume_size_gb, max_run=job.max_run_s, use_spot_instances=job.spot,
+        max_wait=job.max_wait_s if job.spot else None, keep_alive_period_in_seconds=job.keep_alive_s or None,
+        role=session.role_arn, sagemaker_session=session.sagemaker(), tags=cfg.project.tag_list(),
+        output_path=f"s3://{bucket}/models", code_location=f"s3://{bucket}/code")

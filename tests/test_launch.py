@@ -1,0 +1,63 @@
+"""The configured job as an estimator: its request, its price, and the budget that stops it."""
+
+from types import SimpleNamespace
+
+import pytest
+from tuneaws import config, launch, prices
+
+
+class NoPriceList:
+    """A Pricing API that can't be asked, so that the dated table answers."""
+
+    def get_products(self, **request):
+        raise prices.PriceError("not reachable")
+
+
+def session_on(where):
+    return SimpleNamespace(where=where, region="us-east-1",
+                           boto=SimpleNamespace(client=lambda *a, **k: NoPriceList()))
+
+
+def test_a_job_name_is_one_that_aws_takes_and_is_new_each_time():
+    names = {launch.new_job_name("tuneaws") for _ in range(3)}
+    assert len(names) == 3
+    assert all(len(name) <= 63 and name.replace("-", "").isalnum() for name in names)
+
+
+def test_local_shows_the_price_on_aws_and_refuses_nothing(capsys):
+    launch.show_price(config.load(), session_on("local"), jobs=100)
+    assert "here it costs nothing" in capsys.readouterr().out
+
+
+def test_on_aws_all_jobs_together_are_held_to_the_budget(capsys):
+    cfg = config.load(where="aws")
+    one = launch.show_price(cfg, session_on("aws"))
+    worst_usd = one.usd_per_hour * cfg.sagemaker.max_run_s / 3600
+    assert f"{worst_usd:.2f} USD" in capsys.readouterr().out
+    assert worst_usd <= cfg.budget_usd < 2 * worst_usd
+    with pytest.raises(prices.PriceError, match="budget_usd allows"):
+        launch.show_price(cfg, session_on("aws"), jobs=2)
+
+
+def test_a_shorter_cap_makes_two_jobs_fit_the_budget():
+    launch.show_price(config.load(where="aws"), session_on("aws"), jobs=2, max_run_s=1500)
+
+
+def test_the_estimator_says_what_the_configuration_says(local_aws, monkeypatch):
+    from tuneaws import environment
+    from tuneaws.session import connect
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
+    cfg = config.load(**{"training.lora_r": 4, "training.save_steps": 10})
+    try:
+        session = connect()
+        estimator = launch.estimator_from(cfg, session, "a-bucket")
+        request = estimator.request({"training": "s3://a-bucket/data/"})
+    finally:
+        environment.leave()
+    assert request["HyperParameters"]["lora_r"] == "4"
+    assert request["HyperParameters"]["model_id"] == '"pocketaws/chat-1m"'
+    assert request["ResourceConfig"]["InstanceType"] == cfg.sagemaker.instance_type
+    assert request["StoppingCondition"]["MaxRuntimeInSeconds"] == cfg.sagemaker.max_run_s
+    assert request["CheckpointConfig"]["S3Uri"].startswith("s3://a-bucket/checkpoints/tuneaws-")
+    assert request["Tags"] == cfg.project.tag_list()
