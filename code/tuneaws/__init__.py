@@ -9,5 +9,6 @@
     metrics        log lines -> a table -> the loss curve
     prices         what a job costs before it is started
 
-In brackets: the modules that do the parts. Nothing happens at import, and no module imports the SageMaker SDK before it needs it.
+In brackets: the modules that do the parts. Nothing happens at import, and no module imports the SageMaker
+SDK before it needs it.
 """
