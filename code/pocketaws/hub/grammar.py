@@ -50,7 +50,10 @@ class Kind:
 
 @dataclass
 class Dialogue:
-    """A drawn dialogue. `lines` are (speaker, text); `key` is what it is about, people's names left out."""
+    """A drawn dialogue. `lines` are (speaker, text); `key` is what it is about, people's names left out.
+
+    `template` is the summary before its values were filled in, `rejected` those of the other outcomes.
+    """
 
     kind: str
     outcome: str
@@ -60,6 +63,8 @@ class Dialogue:
     questions: list
     key: tuple
     terms: dict = field(default_factory=dict)
+    template: str = ""
+    rejected: list = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -129,12 +134,16 @@ class Grammar:
             terms[slot] = less(rng, terms["price"]) if pool == "less" else self.value(rng, pool, used)
         topic, summaries = self.topic_turns(rng, kind, outcome)
         lines = self.with_smalltalk(rng, topic, terms, used)
-        summary = capital(pick(rng, summaries).format(**terms))
+        template = pick(rng, summaries)
+        summary = capital(template.format(**terms))
         mentioned = [s for _, t in topic for s in SLOT.findall(t) if kind.slots.get(s, "name") != "name"]
         key = (kind.name, outcome.name, *sorted({str(terms[s]) for s in mentioned}))
         questions = [(capital(q.format(**terms)), capital(a.format(**terms))) for q, a in kind.questions]
         people = list(dict.fromkeys(speaker for speaker, _ in lines))
-        return Dialogue(kind.name, outcome.name, people, lines, summary, questions, key, terms)
+        rejected = [text for other in kind.outcomes if other is not outcome for text in other.summaries]
+        return Dialogue(
+            kind.name, outcome.name, people, lines, summary, questions, key, terms, template, rejected
+        )
 
     def topic_turns(self, rng: Random, kind: Kind, outcome: Outcome) -> tuple:
         """Return [(speaker letter or "~", template)] of the matter, and the summaries that it supports."""
