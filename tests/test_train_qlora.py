@@ -48,7 +48,7 @@ class Job:
         )  # fmt: skip
 
     def finish(self) -> "Job":
-        self.out, self.err = self.process.communicate(timeout=120)
+        self.out, self.err = self.process.communicate(timeout=600)
         self.code = self.process.returncode
         return self
 
@@ -185,7 +185,7 @@ def test_what_one_stack_writes_the_other_loads_and_computes_alike(jobs, base):
         )
         for python in (sys.executable, python_of("studio"))
     ]  # fmt: skip
-    read = [reader.communicate(timeout=120) for reader in readers]
+    read = [reader.communicate(timeout=600) for reader in readers]
     assert [reader.returncode for reader in readers] == [0, 0], [err[-1500:] for _, err in read]
     (here, rope), (studio, other) = (out.split() for out, _ in read)
     assert float(studio) == pytest.approx(float(here), rel=1e-5) and rope == other

@@ -67,6 +67,7 @@ def test_the_loss_sees_every_answer_to_its_end_token_and_nothing_else(tokenizers
 @pytest.mark.parametrize("template", ["chatml", "llama3"])
 def test_the_tokens_are_those_of_the_template_with_one_bos_at_most(tokenizers, template):
     tokenizer, talk = tokenizers[template], row("Where is Ana?", "At school.")
+    assert tokenizer("Ana")["input_ids"][0] == tokenizer.bos_token_id  # so a second one would be easy to get
     examples, _ = encoded(tokenizer, talk)
     asked = tokenizer.apply_chat_template(talk["messages"], tokenize=True, return_dict=True)["input_ids"]
     assert examples[0]["input_ids"] == list(asked)
@@ -137,6 +138,31 @@ def test_labels_agree_with_the_generation_marks_of_trls_templates(tokenizers, mo
     # the last turn in another way than those before it.
     kinds = {name.split("_")[0] for name in refused}
     assert kinds == {"deepseek", "deepseekv3", "gptoss", "nemotron", "phi3"}
+
+
+def test_labels_are_those_that_the_hubs_own_template_marks(course_root):
+    from transformers import AutoTokenizer
+
+    hub = course_root / "code" / "pocketaws" / "hub"
+    tokenizer = AutoTokenizer.from_pretrained(str(hub / "models" / "chat-1m"))
+    rows = []
+    for line in (
+        (hub / "datasets" / "dialogues" / "validation.jsonl").read_text(encoding="utf-8").splitlines()[:50]
+    ):
+        given = json.loads(line)
+        rows.append(
+            row(f"Summarize this conversation in one sentence.\n\n{given['dialogue']}", given["summary"])
+        )
+    examples, _ = encoded(tokenizer, *rows, row("hi", "ok", "and?", "no"), max_seq_length=2048)
+    for talk, example in zip([*rows, row("hi", "ok", "and?", "no")], examples, strict=True):
+        marked = tokenizer.apply_chat_template(
+            talk["messages"], tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+        )
+        assert example["input_ids"] == marked["input_ids"]
+        assert [label != IGNORE for label in example["labels"]] == [
+            bool(m) for m in marked["assistant_masks"]
+        ]
+    assert len(examples) == 51
 
 
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")  # TRL's own

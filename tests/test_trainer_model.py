@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import bitsandbytes
 import pytest
-import quiet
 import tiny_chat
 import torch
 import train_qlora
@@ -21,13 +20,14 @@ from qlora import (
     longest_input,
     wants_checkpointing,
 )
+from quiet import WARNED, silence
 from safetensors.torch import load_file
 from saving import check_can_merge
 from tiny_chat import chat_rows, write_jsonl
 from transformers import set_seed
 
 # Raised as errors here before quiet.py could leave them out.
-pytestmark = [pytest.mark.filterwarnings(f"ignore:{part}:{kind.__name__}") for part, kind in quiet.WARNED]
+pytestmark = [pytest.mark.filterwarnings(f"ignore:{part}:{kind.__name__}") for part, kind in WARNED]
 
 CPU = Device("cpu", "cpu", torch.float32)
 AFFECTED = hasattr(bitsandbytes.functional, "has_avx512bf16")
@@ -35,7 +35,7 @@ AFFECTED = hasattr(bitsandbytes.functional, "has_avx512bf16")
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    quiet.silence()
+    silence()
     return tiny_chat.make_model(tmp_path_factory.mktemp("base"))
 
 
@@ -150,8 +150,9 @@ def test_the_first_loss_is_what_the_base_model_gives_by_hand(base, channels, run
     for line in (channels / "train" / "a.jsonl").read_text().splitlines():
         user, assistant = json.loads(line)["messages"]
         prompt = f"<|im_start|>user\n{user['content']}<|im_end|>\n<|im_start|>assistant\n"
-        start = len(tokenizer(prompt)["input_ids"])
-        ids = tokenizer(prompt + assistant["content"] + "<|im_end|>", return_tensors="pt")["input_ids"]
+        start = len(tokenizer(prompt, add_special_tokens=False)["input_ids"])
+        text = prompt + assistant["content"] + "<|im_end|>"
+        ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
         with torch.no_grad():
             logits = model(ids).logits[0]
         for at in range(start, ids.shape[1]):
@@ -219,9 +220,8 @@ def test_trained_tokens_leave_out_padding(run, channels, base):
     tokenizer = AutoTokenizer.from_pretrained(str(base))
     lines = (channels / "train" / "a.jsonl").read_text().splitlines()
     rows = [json.loads(line)["messages"] for line in lines]
-    tokens = sum(
-        len(tokenizer(tokenizer.apply_chat_template(row, tokenize=False))["input_ids"]) for row in rows
-    )
+    texts = [tokenizer.apply_chat_template(row, tokenize=False) for row in rows]
+    tokens = sum(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))
     metrics, out = run(max_steps=2)
     assert metrics[-1]["trained_tokens"] == 2 * tokens
     assert f"training: 8 rows in 1 file, 8 kept; {tokens:,} tokens" in out

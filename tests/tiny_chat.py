@@ -71,8 +71,8 @@ def write_jsonl(path: Path, rows: list) -> Path:
 
 
 def make_tokenizer(folder: Path, template: str = "chatml") -> None:
-    """A byte-level BPE of about 400 tokens, in files that transformers 4.56 and 5 both read."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    """A byte-level BPE of 400 tokens that puts <|bos|> first, in files that transformers 4.56 and 5 read."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -83,6 +83,9 @@ def make_tokenizer(folder: Path, template: str = "chatml") -> None:
     )  # fmt: skip
     text = [message["content"] for row in chat_rows(300, seed=9) for message in row["messages"]]
     tokenizer.train_from_iterator([*text, "system user assistant"], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<|bos|> $A", special_tokens=[("<|bos|>", 1)]
+    )
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {
