@@ -37,8 +37,8 @@ test: $(TESTS) ## run all tests (ARGS="-k name" for pytest)
 	@$(PY) -m ruff check .
 	@$(PY) -m pytest --durations=10 $(ARGS)
 
-bench: $(COURSE) ## measure pocketaws and the trainer on this machine
-	@PYTHONPATH=code $(PY) benchmarks/run.py
+bench: $(COURSE) ## measure pocketaws, the lessons and the trainer here (ARGS="--only calls" for one section)
+	@$(PY) benchmarks/run.py $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 clean: ## stop this folder's local AWS, then list and remove what it and `make course` wrote
 	@if test -d .pocketaws && test -x $(PY); then PYTHONPATH=code $(PY) -c 'import tuneaws.session as s; s.stop_local()'; fi
