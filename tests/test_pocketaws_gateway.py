@@ -230,8 +230,10 @@ def test_a_web_page_is_refused_and_gets_no_cors_header(url, origin):
 # Many at once, other services
 
 
-def test_fifty_callers_at_once_all_get_their_own_answer(url, bucket_name):
+def test_fifty_callers_at_once_all_get_their_own_answer(url):
     s3, sts, sagemaker = (client(url, name, max_pool_connections=50) for name in ("s3", "sts", "sagemaker"))
+    bucket_name = f"gateway-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=bucket_name)
     wrong, done = [], []
 
     def ask(number: int):
