@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import uuid
 
 import botocore.parsers
 import pytest
