@@ -19,6 +19,9 @@ MEMORY_ANSWER = 128 * 1024**2  # bytes of an answer that waits for its client; l
 RECEIVE = (
     256 * 1024
 )  # bytes to read from a socket at once: with waitress' 8 KiB a 100 MB put takes 12,000 turns
+# bytes to hand to a socket at once: Linux says 3.9 MB on loopback and takes much less, and what it does not
+# take is copied again for the next try; getting 100 MB took 0.62 s so, and takes 0.56
+SEND = 256 * 1024
 CAPITALISED = re.compile(rb"\r\nX-Amz-Meta-[^:]*")
 
 
@@ -57,6 +60,10 @@ class Channel(HTTPChannel):
 
     parser_class = Parser
     task_class = Task
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        self.sendbuf_len = min(self.sendbuf_len, SEND)
 
 
 def listen(application, port: int, threads: int, memory_bytes: int, max_bytes: int) -> dispatcher:
