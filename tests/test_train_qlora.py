@@ -26,7 +26,7 @@ HYPERPARAMETERS = {
 class Job:
     """A folder laid out as /opt/ml with the script in code/, and the process that runs it there."""
 
-    def __init__(self, root: Path, base: Path, python=sys.executable, rows=None, **hyperparameters):
+    def __init__(self, root: Path, base, python=sys.executable, rows=None, hub="", **hyperparameters):
         self.root, self.model_dir = root, root / "model"
         write_jsonl(root / "input/data/training/train.jsonl", rows or chat_rows(120))
         write_jsonl(root / "input/data/validation/validation.jsonl", chat_rows(24, seed=1))
@@ -39,7 +39,8 @@ class Job:
             "SM_CHANNEL_TRAINING": str(root / "input/data/training"),
             "SM_CHANNEL_VALIDATION": str(root / "input/data/validation"),
             "SM_MODEL_DIR": str(self.model_dir), "SM_OUTPUT_DATA_DIR": str(root / "output/data"),
-            "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(hub),
+            "PYTHONDONTWRITEBYTECODE": "1",
         }  # fmt: skip
         arguments = [str(word) for name, value in hyperparameters.items() for word in (f"--{name}", value)]
         self.process = subprocess.Popen(
@@ -64,11 +65,22 @@ def base(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def jobs(base, tmp_path_factory):
-    """The same job three times: twice here, once on SageMaker Studio's versions."""
+def hub(base, tmp_path_factory):
+    """A hub cache as a container has it, with the tiny model under the id tests/tiny."""
+    cache = tmp_path_factory.mktemp("hub")
+    folder, revision = cache / "models--tests--tiny", "0123456789abcdef" * 2 + "01234567"
+    shutil.copytree(base, folder / "snapshots" / revision)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(revision)
+    return cache
+
+
+@pytest.fixture(scope="module")
+def jobs(hub, tmp_path_factory):
+    """The same job three times, its model a hub id: twice here, once on SageMaker Studio's versions."""
     pythons = {"here": sys.executable, "again": sys.executable, "studio": python_of("studio")}
     started = {
-        name: Job(tmp_path_factory.mktemp(name), base, python, **HYPERPARAMETERS)
+        name: Job(tmp_path_factory.mktemp(name), "tests/tiny", python, hub=hub, **HYPERPARAMETERS)
         for name, python in pythons.items()
     }
     return {name: job.finish() for name, job in started.items()}
@@ -162,7 +174,7 @@ LOAD = """
 import sys, torch
 from peft import AutoPeftModelForCausalLM
 from transformers import AutoModelForCausalLM, AutoTokenizer
-folder, base = sys.argv[1:]
+folder = sys.argv[1]
 tokenizer = AutoTokenizer.from_pretrained(folder)
 merged = AutoModelForCausalLM.from_pretrained(folder + "/merged", dtype=torch.float32)
 assert AutoTokenizer.from_pretrained(folder + "/merged").chat_template == tokenizer.chat_template
@@ -176,12 +188,13 @@ print(f"{b.double().abs().sum().item():.3f} {rope:.6f}")
 """
 
 
-def test_what_one_stack_writes_the_other_loads_and_computes_alike(jobs, base):
+def test_what_one_stack_writes_the_other_loads_and_computes_alike(jobs, hub):
     """Written by transformers 5, read by 4.57 and by 5: same logits, same rotary base."""
     readers = [
         subprocess.Popen(
-            [str(python), "-W", "ignore", "-c", LOAD, str(jobs["here"].model_dir), str(base)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [str(python), "-W", "ignore", "-c", LOAD, str(jobs["here"].model_dir)],
+            env={**os.environ, "HF_HUB_CACHE": str(hub)}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         for python in (sys.executable, python_of("studio"))
     ]  # fmt: skip

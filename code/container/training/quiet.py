@@ -18,6 +18,8 @@ WARNED = (
     (".*_check_is_size will be removed", FutureWarning),
     # peft reads an attribute of the model that transformers 5 renames; it works.
     (".*is_gradient_checkpointing. is deprecated", FutureWarning),
+    # peft asks the hub at each checkpoint whether the vocabulary grew, and may not ask. It did not grow.
+    (".*will assume that the vocabulary was not modified", UserWarning),
     # Checkpoints are then sorted by their step, which is what is wanted.
     (".*mtime may not be reliable on this filesystem", UserWarning),
 )

@@ -64,6 +64,9 @@ def make_reporter(trainer):
             self.history.append(values)
             say(metric_line(**values))
 
+        def has_just_evaluated(self) -> bool:
+            return bool(self.history) and "eval_loss" in self.history[-1]
+
         def on_train_begin(self, args, state, control, **kwargs):
             self.since = time.perf_counter() - trainer.paused_s
 
