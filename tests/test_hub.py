@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from environments import python_of
-from pocketaws.hub import make_dialogues
+from pocketaws.hub import make_dialogues, pretraining_text
 from pocketaws.hub.grammar import SLOT, Grammar
 from pocketaws.hub.make_dialogues import FOLDER, SIZES, as_jsonl, blanked, make
 from pocketaws.hub.pretraining_text import conversation, pretraining_grammar
@@ -145,17 +145,27 @@ def test_the_first_line_is_no_summary(rows):
     assert max(score) < 0.9
 
 
-def test_pretraining_uses_nothing_that_validation_or_test_is_about(drawn):
+def test_pretraining_uses_nothing_that_validation_or_test_is_about(drawn, monkeypatch):
     taken = {dialogue.key for split in ("validation", "test") for dialogue in drawn[split]}
-    texts = {dialogue.text for split in ("validation", "test") for dialogue in drawn[split]}
-    grammar, drawn_keys = pretraining_grammar(), []
-    draw = grammar.draw
-    grammar.draw = lambda rng: drawn_keys.append(draw(rng)) or drawn_keys[-1]
-    rng = Random("test")
-    talk = "\n".join(m["content"] for _ in range(500) for m in conversation(rng, grammar, taken))
-    assert any(dialogue.key in taken for dialogue in drawn_keys), "500 draws should meet a taken one"
-    assert not any(text in talk for text in texts)
-    assert "ummar" not in talk
+    grammar, rng = pretraining_grammar(), Random("test")
+    met, used = [], []
+    draw, ask = grammar.draw, pretraining_text.about_dialogue
+    grammar.draw = lambda rng: met.append(draw(rng)) or met[-1]
+    monkeypatch.setattr(pretraining_text, "about_dialogue", lambda *a: used.append(a[1]) or ask(*a))
+    talk = "\n".join(m["content"] for i in range(800) for m in conversation(rng, grammar, taken, i % 4))
+    assert any(dialogue.key in taken for dialogue in met), "800 draws should meet a taken one"
+    assert len(used) > 400
+    assert not any(dialogue.key in taken for dialogue in used)
+    assert "ummar" not in talk, "no pretraining task asks for a summary"
+
+
+def test_no_pretraining_answer_is_a_summary():
+    grammar, rng = pretraining_grammar(), Random("answers")
+    for _ in range(300):
+        dialogue = grammar.draw(rng)
+        for level in (1, 2, 3):
+            messages = pretraining_text.about_dialogue(rng, dialogue, level)
+            assert dialogue.summary[:-1] not in [m["content"].rstrip(".") for m in messages[1::2]]
 
 
 # --- the base model
@@ -178,7 +188,7 @@ def test_special_tokens_are_apart_from_each_other(tokenizer, model):
 
 
 @pytest.mark.parametrize(
-    "text", ["Zoë: 7 €, naïve\n\tñandú", "日本語 ✓ 🙂❤", "a\r\nb  c", " lead and trail ", "1234567890"]
+    "text", ["Zoë: 7 €, naïve\n\tñandú", "日本語 ✓ 🙂❤", "a\r\nb  c", " lead and trail ", "ﬁ ½ 1234567890"]
 )
 def test_the_tokenizer_gives_every_text_back(tokenizer, text):
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]

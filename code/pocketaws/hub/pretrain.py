@@ -21,8 +21,7 @@ SEED = "chat-1m"
 SPECIAL = ["<|pad|>", "<|begin|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
 PROMPT_WEIGHT = 0.1
 CHUNK_STEPS = 50
-EASY_CHUNKS = 16
-FIRST_STEPS = 6000
+LEVEL_STARTS = (800, 6000, 9000)
 # One turn is <|role|>content<|end|>; {% generation %} marks what the assistant writes, its <|end|> included.
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
@@ -103,7 +102,7 @@ def chunk(tokenizer, grammar, taken: set, index: int, batch_tokens: int, max_tok
     """Return CHUNK_STEPS batches of rows [(ids, weights), ...]; rows of like length share a batch."""
     rng, rows, filled = Random(f"{SEED}-chunk-{index}"), [], 0
     while filled < batch_tokens * CHUNK_STEPS:
-        level = 0 if index < EASY_CHUNKS else 1 if index * CHUNK_STEPS < FIRST_STEPS else 2
+        level = sum(index * CHUNK_STEPS >= start for start in LEVEL_STARTS)
         row = encode(tokenizer, conversation(rng, grammar, taken, level))
         if len(row[0]) <= max_tokens:
             rows.append(row)
@@ -150,12 +149,13 @@ def make_optimizers(model, muon_lr: float, adam_lr: float) -> list:
 def schedule(step: int, steps: int) -> float:
     """Return the learning rate's factor.
 
-    First part: 40 steps up, flat, then straight down to 0.02 over its last half.
-    Second part: 40 steps up, and straight down from the beginning.
+    Levels 0 and 1 together: 40 steps up, flat, then straight down to 0.02 over the last half.
+    Levels 2 and 3, each: 40 steps up, then straight down to 0.02.
     """
-    if step < FIRST_STEPS:
-        return min(1.0, (step + 1) / 40) * min(1.0, max(0.02, 2 * (FIRST_STEPS - step) / FIRST_STEPS))
-    return min(1.0, (step - FIRST_STEPS + 1) / 40) * max(0.02, (steps - step) / (steps - FIRST_STEPS))
+    first, second, third = 0, *LEVEL_STARTS[1:]
+    start, end = (third, steps) if step >= third else (second, third) if step >= second else (first, second)
+    left = (end - step) / (end - start) * (2 if start == first else 1)
+    return min(1.0, (step - start + 1) / 40) * min(1.0, max(0.02, left))
 
 
 def probe(model, rows: list) -> dict:
@@ -189,7 +189,7 @@ def train(model, tokenizer, taken: set, args) -> dict:
     grammar = pretraining_grammar()
     probe_rng = Random(f"{SEED}-probe")
     held_out = [encode(tokenizer, conversation(probe_rng, grammar, taken)) for _ in range(60)]
-    held_out += [encode(tokenizer, conversation(probe_rng, grammar, taken, level=2)) for _ in range(60)]
+    held_out += [encode(tokenizer, conversation(probe_rng, grammar, taken, level=3)) for _ in range(60)]
     optimizers = make_optimizers(model, args.muon_lr, args.adam_lr)
     base_lrs = [args.muon_lr, args.adam_lr]
     step, tokens, seconds = 0, 0, 0.0
@@ -228,7 +228,7 @@ def main(argv=None) -> None:
     parser = argparse.ArgumentParser(description="Pretrain pocketaws/chat-1m.")
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument("--checkpoint", type=Path, default=Path("chat-1m-pretraining.pt"))
-    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--steps", type=int, default=11500)
     parser.add_argument("--vocab-size", type=int, default=1800)
     parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--max-tokens", type=int, default=1024)

@@ -48,9 +48,10 @@ def conversation(rng: Random, grammar: Grammar, taken: set, level: int = 1) -> l
 
     taken   keys of dialogues that must not be used (those of the data set's validation and test splits)
     level   0: mostly word lists and stories, which are short, and teach copying before dialogues need it;
-            1: mostly dialogues; 2: dialogues, with questions for which they must be understood
+            1: mostly dialogues; 2: dialogues, with questions for which they must be understood;
+            3: the same, and statements of which most is missing
     """
-    words, stories = ((0.6, 0.2), (0.12, 0.18), (0.03, 0.07))[level]
+    words, stories = ((0.6, 0.2), (0.12, 0.18), (0.03, 0.07), (0.03, 0.07))[level]
     r = rng.random()
     if r < words + stories:
         return about_words(rng, grammar) if r < words else about_story(rng, grammar)
@@ -65,6 +66,10 @@ def about_dialogue(rng: Random, dialogue: Dialogue, level: int = 1) -> list:
     asked = shuffled(rng, tasks(rng, dialogue))[: 2 + int(rng.random() * 4)]
     if level == 2:
         asked = shuffled(rng, asked[:1] + statements(rng, dialogue))
+    if level == 3:
+        asked = shuffled(
+            rng, asked[:1] + statements(rng, dialogue)[:2] + [long_gap(rng, dialogue) for _ in "12"]
+        )
     messages = []
     for i, (question, answer) in enumerate(asked):
         if i == 0:
@@ -118,6 +123,15 @@ def statements(rng: Random, dialogue: Dialogue) -> list:
     pairs.append((f"Which is right?\n1. {first}\n2. {second}", "1." if right_first else "2."))
     pairs.append((f'Is it right that "{first}"?', "Yes." if right_first else "No."))
     return shuffled(rng, pairs)[: 3 + int(rng.random() * 2)]
+
+
+def long_gap(rng: Random, dialogue: Dialogue) -> tuple:
+    """Ask for three or more words in a row that are missing from a statement, never for its first word."""
+    words = dialogue.summary[:-1].split()
+    start = 1 + int(rng.random() * (len(words) - 3))
+    end = len(words) if rng.random() < 0.6 else min(len(words), start + 3 + int(rng.random() * 6))
+    gap = " ".join([*words[:start], "___", *words[end:]])
+    return f'What is missing in "{gap}."?', " ".join(words[start:end])
 
 
 def third_person(rng: Random, lines: list) -> tuple:
