@@ -53,8 +53,8 @@ def use_one_process() -> None:
         )
     # With several GPUs in sight the Trainer would split each batch over them; 4-bit weights do not stand it.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-    # Threads that wait must sleep, not spin (libgomp reads this when torch is imported): with other programs on
-    # the same two cores spinning trains 185 to 246 tokens a second, sleeping 1,780 to 1,990.
+    # Threads that wait sleep instead of spin (libgomp reads this when torch is imported). On two cores that
+    # eight other programs used too, spinning trained 185 and 246 tokens a second, sleeping 1,782 and 1,995.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
