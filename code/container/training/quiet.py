@@ -11,6 +11,8 @@ LOGGED = (
     ("bitsandbytes.cextension", "8-bit optimizer is not available"),
     # Sampling settings of the base model (a temperature without sampling); nothing is generated here.
     ("transformers.generation.configuration_utils", "generation flags are not valid"),
+    # Checkpoints a few seconds apart are then sorted by their step, which is what is wanted; below for 4.x.
+    ("transformers.trainer_utils", "mtime may not be reliable on this filesystem"),
 )
 # (part of the message, category)
 WARNED = (
@@ -20,7 +22,6 @@ WARNED = (
     (".*is_gradient_checkpointing. is deprecated", FutureWarning),
     # peft asks the hub at each checkpoint whether the vocabulary grew, and may not ask. It did not grow.
     (".*will assume that the vocabulary was not modified", UserWarning),
-    # Checkpoints are then sorted by their step, which is what is wanted.
     (".*mtime may not be reliable on this filesystem", UserWarning),
 )
 
