@@ -20,7 +20,9 @@ def load(model: str, max_new_tokens: int = 80, batch_size: int = 16) -> Callable
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # it would stay in a notebook's stored output, at 0 %
     tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
