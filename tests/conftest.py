@@ -1,6 +1,7 @@
 """What every test shares: one local AWS for the whole run, a role, a bucket, and no way to the network."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,11 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
     HF_HUB_OFFLINE="1",
 )
+
+# Under nohup, or started with & by a script, these two are ignored, and every child inherits that: a test that
+# sends Ctrl-C would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass

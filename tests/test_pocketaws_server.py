@@ -50,12 +50,7 @@ def test_one_ready_line_and_it_answers(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_with_exit_status_0_and_nothing_left(tmp_path, number):
-    before = signal.signal(number, signal.SIG_DFL)  # under nohup it would inherit "ignored"
-    try:
-        server = Process(tmp_path, "--port", "0")
-    finally:
-        signal.signal(number, before)
-    with server:
+    with Process(tmp_path, "--port", "0") as server:
         server.url()
         server.send(number)
         status, lines, complaints = server.end()
