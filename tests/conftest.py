@@ -34,8 +34,8 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
 )
 
-# Under nohup, or started with & by a script, these two are ignored, and every child inherits that: a test that
-# sends Ctrl-C would wait for ever.
+# Under nohup, or started with & by a script, these two are ignored, and every child inherits that: a test
+# that sends Ctrl-C would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
