@@ -115,7 +115,7 @@ def test_watching_shows_status_progress_metrics_time_and_cost_in_a_few_lines(tra
     name, tags, printed, job = trained
     lines = printed.splitlines()
     assert job["TrainingJobStatus"] == "Completed"
-    assert 2 <= len(lines) <= 25
+    assert 1 <= len(lines) <= 25, "the job may end before the first look"
     assert "Completed" in lines[-1] and "100%" in lines[-1]
     assert "step 10  loss 0.500  held-out 0.750  1,000 tokens/s" in lines[-1]
     assert lines[-1].endswith("USD so far") and lines[-1].startswith("  0:")
