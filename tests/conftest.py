@@ -18,7 +18,7 @@ from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
-READY_WITHIN_S = 60
+READY_WITHIN_S = 120
 MARK = "TUNEAWS_TEST_RUN"  # an environment variable that every process of a run inherits
 
 # Before anything reads them: no profile, no credentials and no endpoint of the person who runs the tests.

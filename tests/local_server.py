@@ -57,7 +57,7 @@ class Process:
         for line in self._process.stdout:
             self._lines.put(line.rstrip("\n"))
 
-    def line(self, within_s: float = 30) -> str:
+    def line(self, within_s: float = 120) -> str:
         """The next line of its standard output."""
         return self._lines.get(timeout=within_s)
 
@@ -71,7 +71,7 @@ class Process:
         """Send it a signal."""
         self._process.send_signal(number)
 
-    def end(self, within_s: float = 30) -> tuple[int, list[str], str]:
+    def end(self, within_s: float = 120) -> tuple[int, list[str], str]:
         """Wait for its end: (exit status, output lines not read before, standard error)."""
         status = self._process.wait(timeout=within_s)
         self._reader.join(timeout=5)
@@ -142,7 +142,7 @@ class InProcess:
         self._server.close()
 
 
-def until(question, within_s: float = 20):
+def until(question, within_s: float = 120):
     """Ask until the answer is true, and return it. Raises TimeoutError with the last answer."""
     deadline = time.monotonic() + within_s
     while not (answer := question()):
