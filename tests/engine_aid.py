@@ -12,7 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pocketaws.sagemaker.job import TrainingJob
 from pocketaws.training.engine import Engine
-from pocketaws.training.log_stream import GROUP
+from pocketaws.training.layout import LOG_GROUP
 
 logging.getLogger("werkzeug").setLevel(logging.WARNING)
 REGION = "us-east-1"
@@ -85,7 +85,7 @@ class Bench:
 
     def streams(self, job: TrainingJob) -> list[str]:
         try:
-            found = self.logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=f"{job.name}/")
+            found = self.logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job.name}/")
         except self.logs.exceptions.ResourceNotFoundException:
             return []
         return sorted(row["logStreamName"] for row in found["logStreams"])
@@ -101,7 +101,7 @@ class Bench:
         found, token = [], {}
         while True:
             page = self.logs.get_log_events(
-                logGroupName=GROUP, logStreamName=stream, startFromHead=True, **token
+                logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, **token
             )
             found += page["events"]
             if not page["events"]:

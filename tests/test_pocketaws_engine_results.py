@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from engine_aid import a_bare_aws, a_bench  # noqa: F401  (fixtures)
 from huggingface_hub import snapshot_download
-from pocketaws.training import artifacts, checkpoints, hub_cache
+from pocketaws import hub_cache
+from pocketaws.training import artifacts, checkpoints
 from pocketaws.training.checkpoints import CheckpointSync
 
 RESULTS = """

@@ -3,8 +3,7 @@
     engine.py              starts, stops and ends jobs; one thread each
     job_run.py             one job from Starting to its last status
     training_phase.py      its Training phase: hosts, their commands, why they end
-    host.py                one instance of a job: its supervisor process, its pipes, its log
-    supervisor.py          the process that owns an instance's processes, so that none outlives the server
+                           (what owns its processes and takes their output: pocketaws/processes)
 
     layout.py              /opt/ml as a folder, and the JSON files in it
     channels.py            InputDataConfig → files            s3_files.py   objects as files, safely
@@ -14,12 +13,10 @@
     requirements_check.py  requirements.txt: there already, or pip into the job's folder
     steps.py               all of these as the commands of a host
     drivers.py             the jobs of SDK 3's ModelTrainer
-    hub_cache.py           the model cache that jobs see
 
-    log_stream.py          output → CloudWatch Logs
     metrics.py             log lines → FinalMetricDataList, CloudWatch    metric_scanner.py   its process
     checkpoints.py         CheckpointConfig                artifacts.py   model.tar.gz, output.tar.gz
-    failure.py             FailureReason                   aws_clients.py  boto3 clients
+    failure.py             FailureReason
 
 It speaks boto3 to the endpoint it was given and knows nothing else of the server that it runs in.
 """

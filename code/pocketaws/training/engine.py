@@ -5,8 +5,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from pocketaws.training import hub_cache
-from pocketaws.training.aws_clients import AwsClients
+from pocketaws import hub_cache
+from pocketaws.aws_clients import AwsClients
 from pocketaws.training.job_run import JobRun, remove
 
 TERM_GRACE_S = 120.0  # AWS: SIGTERM, then SIGKILL after 120 seconds (docs: StopTrainingJob, 2026-11)

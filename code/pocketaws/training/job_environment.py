@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from pocketaws.training.aws_clients import ACCESS_KEY
+from pocketaws.aws_clients import ACCESS_KEY
 from pocketaws.training.layout import HostFolder
 
 # A job on AWS sees nothing of the shell that launched it. Here it needs PATH, HOME, LD_LIBRARY_PATH and the

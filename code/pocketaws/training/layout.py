@@ -10,6 +10,7 @@ from pathlib import Path
 from pocketaws.training.channels import input_data_config
 
 OPT_ML = "/opt/ml"
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 INSTANCE_GROUP = "homogeneousCluster"  # what AWS calls the group of a job that names none
 LOOPBACK = "lo"  # hosts of a job reach each other here; a container on AWS has eth0
 

@@ -3,6 +3,8 @@
 import queue
 import time
 
+from pocketaws.processes.host import Host
+from pocketaws.processes.log_stream import LogStream
 from pocketaws.training import drivers, steps
 from pocketaws.training.failure import (
     JobFailure,
@@ -12,9 +14,7 @@ from pocketaws.training.failure import (
     error_message,
     script_error,
 )
-from pocketaws.training.host import Host
-from pocketaws.training.layout import HostFolder, host_names
-from pocketaws.training.log_stream import LogStream
+from pocketaws.training.layout import LOG_GROUP, HostFolder, host_names
 from pocketaws.training.metrics import MetricScan
 
 FAILED_PEER_GRACE_S = 5.0  # what the other hosts get when one host's script has failed
@@ -78,7 +78,8 @@ class TrainingPhase:
         epoch = int(time.time())
         for name in host_names(job.request):
             on_lines = self._scan if has_metrics else None
-            self._logs.append(LogStream(clients.get("logs"), f"{job.name}/{name}-{epoch}", on_lines))
+            stream = f"{job.name}/{name}-{epoch}"
+            self._logs.append(LogStream(clients.get("logs"), LOG_GROUP, stream, on_lines))
         if has_metrics:
             self._metrics = MetricScan(job, clients.get("cloudwatch"), self._settings.python, self.say)
 

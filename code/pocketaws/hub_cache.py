@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-SHIPPED = Path(__file__).resolve().parents[1] / "hub" / "models"
+SHIPPED = Path(__file__).resolve().parent / "hub" / "models"
 OWNER = "pocketaws"
 
 

@@ -1,4 +1,4 @@
-"""Runs the commands of one host of a training job, and sees to it that none of their processes stays behind.
+"""Runs the commands of one instance of a job or an endpoint; none of their processes stays behind.
 
 A process of its own, started as `python -I -S supervisor.py LOG_FD` in its own session. Standard library
 only, so that it starts in about 30 ms. The server holds the other ends of its pipes:

@@ -1,4 +1,4 @@
-"""One host of a training job, as the engine sees it: a supervisor process, its pipes, and its log."""
+"""One instance of a job or an endpoint, as an engine sees it: a supervisor process, its pipes, its log."""
 
 import fcntl
 import json

@@ -1,9 +1,8 @@
 """What a host prints, line by line to CloudWatch Logs while it runs.
 
-Stream and group are AWS's: /aws/sagemaker/TrainingJobs, <job>/algo-<n>-<epoch>. A line is what ends with a
-line feed. A progress bar's carriage returns stay within their line and show as #015, as CloudWatch shows them
-(github.com/awslabs/gluonts/pull/810); colour codes stay as they are; empty lines make no event, because an
-event's message has at least one character.
+A line is what ends with a line feed. A progress bar's carriage returns stay within their line and show as
+#015, as CloudWatch shows them (github.com/awslabs/gluonts/pull/810); colour codes stay as they are; empty
+lines make no event, because an event's message has at least one character.
 """
 
 import re
@@ -12,7 +11,6 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-GROUP = "/aws/sagemaker/TrainingJobs"
 # PutLogEvents: at most 10,000 events and 1,048,576 bytes, each event counted as its UTF-8 plus 26 bytes
 # (API_PutLogEvents, 2026-11). The engine splits lines at 256 KiB, the size an event had for years.
 MAX_EVENTS = 10_000
@@ -27,12 +25,13 @@ TAIL_LINES = 200
 class LogStream:
     """One host's log: `feed` it bytes, and they are in CloudWatch Logs within half a second.
 
+    logs       boto3 client; the group is made when it is not there
     on_lines   called with (messages, timestamp in ms) after they were sent, in order: the metric scan
     tail       the last 200 messages, for FailureReason
     """
 
-    def __init__(self, logs, stream: str, on_lines=None):
-        self.stream = stream
+    def __init__(self, logs, group: str, stream: str, on_lines=None):
+        self.group, self.stream = group, stream
         self.tail: list[str] = []
         self._logs = logs
         self._on_lines = on_lines
@@ -42,7 +41,7 @@ class LogStream:
         self._changed = threading.Condition()
         self._sending = self._closed = False
         self._error: str | None = None
-        _create(logs, stream)
+        _create(logs, group, stream)
         self._sender = threading.Thread(target=self._send_all, name=f"log {stream}", daemon=True)
         self._sender.start()
 
@@ -118,7 +117,7 @@ class LogStream:
 
     def _send(self, batch: list[dict]) -> None:
         try:
-            self._logs.put_log_events(logGroupName=GROUP, logStreamName=self.stream, logEvents=batch)
+            self._logs.put_log_events(logGroupName=self.group, logStreamName=self.stream, logEvents=batch)
         except (BotoCoreError, ClientError) as err:
             self._error = f"{len(batch)} log lines were lost: {err}"
 
@@ -162,9 +161,9 @@ def _cut(line: str) -> list[str]:
     return [*pieces, data.decode()]
 
 
-def _create(logs, stream: str) -> None:
+def _create(logs, group: str, stream: str) -> None:
     try:
-        logs.create_log_group(logGroupName=GROUP)
+        logs.create_log_group(logGroupName=group)
     except logs.exceptions.ResourceAlreadyExistsException:
         pass
-    logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
