@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from tuneaws import config, launch, prices
+from tuneaws import config, launch, prices, training_jobs
 
 
 class NoPriceList:
@@ -61,3 +61,57 @@ def test_the_estimator_says_what_the_configuration_says(local_aws, monkeypatch):
     assert request["StoppingCondition"]["MaxRuntimeInSeconds"] == cfg.sagemaker.max_run_s
     assert request["CheckpointConfig"]["S3Uri"].startswith("s3://a-bucket/checkpoints/tuneaws-")
     assert request["Tags"] == cfg.project.tag_list()
+
+
+class Jobs:
+    """A SageMaker client that knows the jobs it is given: {name: S3 URI of the training channel}."""
+
+    def __init__(self, jobs):
+        self.jobs = jobs
+
+    def get_paginator(self, operation):
+        summaries = [{"TrainingJobName": name, "TrainingJobArn": name} for name in self.jobs]
+        pages = {"list_training_jobs": [{"TrainingJobSummaries": summaries}],
+                 "list_tags": [{"Tags": [{"Key": "course", "Value": "tuneaws"}]}]}[operation]
+        return SimpleNamespace(paginate=lambda **asked: pages)
+
+    def describe_training_job(self, TrainingJobName):
+        source = {"S3DataSource": {"S3Uri": self.jobs[TrainingJobName]}}
+        return {"TrainingJobName": TrainingJobName,
+                "InputDataConfig": [{"ChannelName": "training", "DataSource": source}]}
+
+
+def session_with(jobs, where):
+    return SimpleNamespace(where=where, client=lambda service: Jobs(jobs))
+
+
+def test_a_model_is_found_by_the_rows_it_was_trained_on():
+    session = session_with({"newest": "s3://b/data/other/train/", "older": "s3://b/data/rows/train/"}, "aws")
+    found = launch.find_or_train(config.load(), session, "b", {"train": "s3://b/data/rows/train/"})
+    assert found["TrainingJobName"] == "older"
+
+
+def test_on_aws_a_missing_model_is_not_trained_without_being_asked():
+    session = session_with({"newest": "s3://b/data/other/train/"}, "aws")
+    with pytest.raises(training_jobs.JobError, match="lesson 04.*\n.*go on for free"):
+        launch.find_or_train(config.load(), session, "b", {"train": "s3://b/data/rows/train/"})
+
+
+def test_in_local_a_missing_model_is_trained_once_and_then_found(local_aws, bucket, monkeypatch, capsys):
+    from tuneaws import environment, handover
+    from tuneaws.session import connect
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
+    small = {"dataset.train_rows": 16, "dataset.validation_rows": 4, "training.max_steps": 1,
+             "training.eval_steps": 0, "training.merge_weights": False}
+    cfg = config.load(**small)
+    try:
+        session = connect()
+        rows = handover.find_or_make_rows(session.client("s3"), bucket, cfg.dataset, cfg.prompt)
+        trained = launch.find_or_train(cfg, session, bucket, rows)
+        found = launch.find_or_train(cfg, session, bucket, rows)
+    finally:
+        environment.leave()
+    assert trained["TrainingJobStatus"] == "Completed"
+    assert found["TrainingJobName"] == trained["TrainingJobName"]
+    assert "is trained now" in capsys.readouterr().out

@@ -11,12 +11,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tuneaws import config, prices
+from tuneaws import config, prices, training_jobs
 from tuneaws.metrics import METRIC_DEFINITIONS
 
 SOURCE_DIR = Path(__file__).resolve().parents[1] / "container" / "training"
-
-
 LIKELY_S = 900  # a guess, for the middle line of a price. The budget is held to the worst case
 
 
@@ -68,3 +66,36 @@ def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = Non
         max_wait=job.max_wait_s if job.spot else None, keep_alive_period_in_seconds=job.keep_alive_s or None,
         role=session.role_arn, sagemaker_session=session.sagemaker(), tags=cfg.project.tag_list(),
         output_path=f"s3://{bucket}/models", code_location=f"s3://{bucket}/code")
+
+
+def find_or_train(cfg, session, bucket: str, rows: dict) -> dict:
+    """Return the newest completed job that was trained on these rows; in local, train one when there is none.
+
+    cfg, session  from config.load() and session.connect()
+    rows          {"train": "s3://.../", "validation": ...}, from handover.find_or_make_rows()
+    Returns       what DescribeTrainingJob says of it. Training takes about a minute with the small model.
+    Raises        training_jobs.JobError on aws when there is none, where training costs money
+    """
+    sm, tags = session.client("sagemaker"), cfg.project.tags
+    for job in training_jobs.find(sm, tags, "Completed"):
+        found = sm.describe_training_job(TrainingJobName=job["TrainingJobName"])
+        if rows["train"] in _channel_uris(found):
+            print(f"model: from {job['TrainingJobName']}")
+            return found
+    if session.where == "aws":
+        raise training_jobs.JobError(f"no completed job of yours was trained on {rows['train']}.\n"
+                                     f"Fix: {training_jobs.TRAIN_FIRST},\nor set WHERE = \"local\" and go on "
+                                     "for free.")
+    print("model: none was trained on these rows yet, so it is trained now as lesson 04 does")
+    estimator = estimator_from(cfg, session, bucket)
+    estimator.fit({"training": rows["train"], "validation": rows["validation"]}, wait=False)
+    done = training_jobs.watch(sm, session.client("logs"), estimator.latest_training_job.name)
+    if done["TrainingJobStatus"] != "Completed":
+        raise training_jobs.JobError(f"{done['TrainingJobName']} is {done['TrainingJobStatus']}: "
+                                     f"{done.get('FailureReason', 'it was stopped')}")
+    return done
+
+
+def _channel_uris(job: dict) -> list:
+    return [channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in job.get("InputDataConfig", [])
+            if "S3DataSource" in channel["DataSource"]]
