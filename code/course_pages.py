@@ -128,9 +128,9 @@ def _left(run) -> str:
     local = "stays up (make clean ends it)" if run.kept else "was ended with the run"
     if run.left_running is None:
         return f"Left running at the end: not asked. The AWS of this machine {local}."
-    jobs = ", ".join(run.left_running) or "nothing, says ListTrainingJobs"
+    left = ", ".join(run.left_running) or "nothing, say ListTrainingJobs and ListEndpoints"
     return (
-        f"Left running at the end: {jobs}. The AWS of this machine {local}. Spent: nothing."
+        f"Left running at the end: {left}. The AWS of this machine {local}. Spent: nothing."
     )
 
 

@@ -69,7 +69,7 @@ class Result:
 class Run:
     """What became of a whole run.
 
-    left_running    the jobs that had not ended, None if AWS was not asked
+    left_running    jobs that had not ended, and endpoints; None if AWS was not asked
     kept            whether the local AWS stays up
     """
 
@@ -166,13 +166,17 @@ def end_tree(process: subprocess.Popen, grace_s: float = 5) -> None:
 
 
 def still_running(session) -> list[str]:
-    """Ask AWS for the training jobs that have not ended; return their names."""
-    pages = session.client("sagemaker").get_paginator("list_training_jobs")
-    return [
-        job["TrainingJobName"]
+    """Ask AWS for the training jobs that have not ended, and the endpoints; return their names."""
+    sm = session.client("sagemaker")
+    jobs = [
+        f"job {job['TrainingJobName']}"
         for status in ("InProgress", "Stopping")
-        for page in pages.paginate(StatusEquals=status)
+        for page in sm.get_paginator("list_training_jobs").paginate(StatusEquals=status)
         for job in page["TrainingJobSummaries"]
+    ]
+    pages = sm.get_paginator("list_endpoints").paginate()
+    return jobs + [
+        f"endpoint {endpoint['EndpointName']}" for page in pages for endpoint in page["Endpoints"]
     ]
 
 

@@ -153,7 +153,7 @@ def test_one_bad_lesson_fails_the_run_but_the_others_run_and_the_report_says_so(
     assert report.index("ValueError: &lt;loss&gt; is nan") < report.index("<table>")
     assert report.count('class="passed"') == 3 and report.count('class="failed"') == 1
     assert report.count("data:image/png;base64,") == 1
-    assert "nothing, says ListTrainingJobs" in report
+    assert "nothing, say ListTrainingJobs and ListEndpoints" in report
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     names = [(each["name"], each["status"]) for each in results]
     assert names[:3] == [("00_good", "passed"), ("solutions/00_good", "passed"), ("01_bad", "failed")]
