@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-# A container has 8 minutes after its start to answer /ping with 200 (docs: "Custom Inference Code with Hosting
-# Services", 2026-11); ContainerStartupHealthCheckTimeoutInSeconds, 60 to 3,600, changes that.
+# A container has 8 minutes after its start to answer /ping with 200 (docs: "Custom Inference Code with
+# Hosting Services", 2026-11); ContainerStartupHealthCheckTimeoutInSeconds, 60 to 3,600, changes that.
 STARTUP_TIMEOUT_S = 480
 DOWNLOAD_TIMEOUT_S = 3600  # ModelDataDownloadTimeoutInSeconds, 60 to 3,600; AWS names no default, so its most
 
