@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pocketaws.errors import AwsError
 from pocketaws.sagemaker.jobs import Jobs
+from pocketaws.sagemaker.table import Table
 
 ACCOUNT = "123456789012"  # moto's default
 
@@ -24,6 +25,9 @@ class State:
         self.keep_jobs = keep_jobs
         self.url = ""  # set once the port is known
         self.jobs = Jobs()
+        self.models, self.endpoint_configs = Table("model"), Table("endpoint-config")
+        self.endpoints = Table("endpoint")
+        self.model_package_groups, self.model_packages = Table("model-package-group"), Table("model-package")
         self._engine = None
         self._closing = False
         self.creating = threading.Lock()  # held from the quota check until the job counts
