@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 from engine_aid import a_bare_aws, a_bench, tarball  # noqa: F401  (fixtures)
-from pocketaws.training import s3_files
+from pocketaws import s3_files
 from pocketaws.training.channels import relative_name
 
 # Prints every file below input/data with its content, and the channels' configuration.

@@ -398,7 +398,7 @@ def test_a_folder_that_cannot_be_used_fails_the_job_and_not_the_engine(bench, pa
         assert job.status == "Failed" and str(bench.home / "jobs") in job.failure_reason
         (bench.home / "jobs").unlink()
     else:
-        from pocketaws.training import s3_files
+        from pocketaws import s3_files
 
         real = s3_files.download
         monkeypatch.setattr(

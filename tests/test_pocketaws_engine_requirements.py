@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 from engine_aid import a_bare_aws, a_bench  # noqa: F401  (fixtures)
-from pocketaws.training import requirements_check
+from pocketaws.processes import requirements_check
 
 
 def wheel(name: str, version: str = "1.0", requires: tuple = ()) -> bytes:

@@ -8,18 +8,21 @@ revision, snapshots/<revision>/ the files.
 import hashlib
 import os
 import shutil
+import threading
 from pathlib import Path
 
 SHIPPED = Path(__file__).resolve().parent / "hub" / "models"
 OWNER = "pocketaws"
+_lock = threading.Lock()  # one at a time in this process
 
 
 def prepare(cache: Path, shipped: Path = SHIPPED) -> list[str]:
     """Bring the cache up to date; the ids it has, such as "pocketaws/chat-1m". OSError passes through."""
-    cache.mkdir(parents=True, exist_ok=True)
-    for model in sorted(path for path in shipped.glob("*") if path.is_dir()):
-        _put(cache / f"models--{OWNER}--{model.name}", model)
-    _link_users_models(cache)
+    with _lock:
+        cache.mkdir(parents=True, exist_ok=True)
+        for model in sorted(path for path in shipped.glob("*") if path.is_dir()):
+            _put(cache / f"models--{OWNER}--{model.name}", model)
+        _link_users_models(cache)
     return sorted(path.name.partition("--")[2].replace("--", "/") for path in cache.glob("models--*"))
 
 

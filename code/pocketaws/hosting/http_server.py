@@ -191,7 +191,7 @@ class _Connection:
         self.socket.settimeout(None)
 
     def send_stream(self, status: int, headers: dict[str, str], pieces) -> None:
-        """Send pieces as they come, each as one chunk; an error in between leaves the answer without an end."""
+        """Send pieces as they come, one chunk each; an error in between leaves the answer without an end."""
         self.socket.settimeout(SEND_TIMEOUT_S)
         self.socket.sendall(self.head(status, {**headers, "Transfer-Encoding": "chunked"}))
         for piece in pieces:

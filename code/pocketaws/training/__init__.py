@@ -6,11 +6,10 @@
                            (what owns its processes and takes their output: pocketaws/processes)
 
     layout.py              /opt/ml as a folder, and the JSON files in it
-    channels.py            InputDataConfig → files            s3_files.py   objects as files, safely
+    channels.py            InputDataConfig → files
     source_code.py         the source directory and the command that runs it
     script_mode.py         SM_* variables and arguments, as AWS's toolkit makes them
     job_environment.py     the rest of the environment
-    requirements_check.py  requirements.txt: there already, or pip into the job's folder
     steps.py               all of these as the commands of a host
     drivers.py             the jobs of SDK 3's ModelTrainer
 

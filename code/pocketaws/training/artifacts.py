@@ -14,7 +14,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pocketaws.training import s3_files
+from pocketaws import s3_files
 from pocketaws.training.failure import client_error
 
 PART_BYTES = 8 << 20  # S3 takes parts of 5 MiB and more

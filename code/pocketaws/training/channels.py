@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pocketaws.training import s3_files
+from pocketaws import s3_files
 from pocketaws.training.failure import client_error
 
 PARALLEL = 4

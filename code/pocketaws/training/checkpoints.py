@@ -10,8 +10,8 @@ import os
 import threading
 from pathlib import Path
 
-from pocketaws.training import s3_files
-from pocketaws.training.failure import JobFailure
+from pocketaws import s3_files
+from pocketaws.s3_files import S3FilesError
 
 LOOK_EVERY_S = 1.0
 DEFAULT_PATH = "/opt/ml/checkpoints"
@@ -41,7 +41,7 @@ class CheckpointSync:
         self._thread: threading.Thread | None = None
 
     def restore(self, should_stop=lambda: None) -> int:
-        """Download what S3 has; the number of files. Raises JobFailure; OSError passes through."""
+        """Download what S3 has; the number of files. Raises S3FilesError; OSError passes through."""
         bucket, prefix = s3_files.split_uri(self._uri)
         count = 0
         for row in s3_files.list_objects(self._s3, self._uri):
@@ -60,7 +60,7 @@ class CheckpointSync:
         self._thread.start()
 
     def finish(self) -> None:
-        """Stop, and send what is left. Raises JobFailure if that does not work."""
+        """Stop, and send what is left. Raises S3FilesError if that does not work."""
         self._stop.set()
         if self._thread:
             self._thread.join()
@@ -73,7 +73,7 @@ class CheckpointSync:
             self._seen = seen
             try:
                 self._send(settled)
-            except (JobFailure, OSError) as err:
+            except (S3FilesError, OSError) as err:
                 self._warn(f"checkpoints were not synced to {self._uri}: {err}")
 
     def _look(self) -> dict[str, tuple[int, int]]:

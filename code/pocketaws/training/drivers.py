@@ -13,8 +13,10 @@ import socket
 import tempfile
 from pathlib import Path
 
+from pocketaws.processes import requirements_check
+from pocketaws.processes.environment import OPT_ML
 from pocketaws.training.failure import algorithm_error
-from pocketaws.training.layout import OPT_ML, HostFolder
+from pocketaws.training.layout import HostFolder
 
 DRIVERS = "sm_drivers"
 SHELLS_AND_PYTHON = re.compile(r"(/(usr/)?bin/)?(env|bash|sh|python3?(\.\d+)?)")
@@ -78,7 +80,7 @@ class Drivers:
                 changed = changed.replace('SM_MASTER_ADDR = "algo-1"', 'SM_MASTER_ADDR = "127.0.0.1"')
                 changed = changed.replace("SM_MASTER_PORT = 7777", f"SM_MASTER_PORT = {master_port}")
             if path.name == "install_requirements.py":
-                changed = _REQUIREMENTS.format(program=str(Path(__file__).with_name("requirements_check.py")))
+                changed = _REQUIREMENTS.format(program=requirements_check.__file__)
             if changed != text:
                 path.write_bytes(changed.encode())
         _refuse_mpi(drivers)

@@ -53,7 +53,7 @@ class Engine:
         self.settings = EngineSettings(Path(home).resolve(), endpoint_url, python, keep_jobs, term_grace_s)
         self._clients: dict[str, AwsClients] = {}
         self._runs: dict[str, tuple[JobRun, threading.Thread]] = {}
-        self._lock, self._hub_lock = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
         self._closed = False
         if self.settings.jobs.is_dir() and not keep_jobs:
             for left in self.settings.jobs.iterdir():
@@ -104,5 +104,4 @@ class Engine:
 
     def prepare_hub(self) -> list[str]:
         """Bring the jobs' model cache up to date; the ids it has. OSError passes through."""
-        with self._hub_lock:
-            return hub_cache.prepare(self.settings.hub)
+        return hub_cache.prepare(self.settings.hub)

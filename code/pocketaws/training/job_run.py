@@ -6,6 +6,7 @@ import queue
 import shutil
 from pathlib import Path
 
+from pocketaws.s3_files import S3FilesError
 from pocketaws.training import artifacts, channels, drivers, source_code
 from pocketaws.training.checkpoints import CheckpointSync, local_path
 from pocketaws.training.failure import JobFailure, JobStopped, algorithm_error, client_error, os_error
@@ -57,6 +58,8 @@ class JobRun:
             ending, failure = "Stopped", None
         except JobFailure as err:
             ending, failure = "Failed", str(err)
+        except S3FilesError as err:
+            ending, failure = "Failed", str(client_error(str(err)))
         except OSError as err:
             ending, failure = "Failed", str(os_error("the job's folder could not be used", err))
         except Exception as err:  # a fault of pocketaws: the job says so, the server lives on
@@ -164,7 +167,7 @@ class JobRun:
                 sync.finish()
             folders = [folder.output_data for folder in self.folders]
             artifacts.upload_output(self.clients.get("s3"), self.job.request, folders)
-        except (JobFailure, OSError) as err:
+        except (JobFailure, S3FilesError, OSError) as err:
             log.warning("job %s: its output was not uploaded: %s", self.job.name, err)
 
     def _should_stop(self) -> None:

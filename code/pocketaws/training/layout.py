@@ -4,23 +4,14 @@ docs: "How Amazon SageMaker AI Provides Training Information" (2026-11), sagemak
 """
 
 import json
-import re
 from pathlib import Path
 
+from pocketaws.processes import environment
 from pocketaws.training.channels import input_data_config
 
-OPT_ML = "/opt/ml"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 INSTANCE_GROUP = "homogeneousCluster"  # what AWS calls the group of a job that names none
 LOOPBACK = "lo"  # hosts of a job reach each other here; a container on AWS has eth0
-
-
-def _whole(path: str) -> re.Pattern:
-    """A path as a whole or as the beginning of one, not in the middle of another path."""
-    return re.compile(rf"(?<![\w./-]){re.escape(path)}(?![\w.-])")
-
-
-_OPT_ML = _whole(OPT_ML)
 
 
 class HostFolder:
@@ -58,8 +49,8 @@ class HostFolder:
         "/opt/ml/model" and "--dir=/opt/ml" change, "/data/opt/ml" and "/opt/mlx" do not.
         """
         if self.checkpoint_path and self.checkpoint_path in text:
-            text = _whole(self.checkpoint_path).sub(lambda _: str(self.checkpoints), text)
-        return _OPT_ML.sub(lambda _: str(self.root), text)
+            text = environment.whole_path(self.checkpoint_path).sub(lambda _: str(self.checkpoints), text)
+        return environment.redirect(text, self.root)
 
 
 def host_names(request: dict) -> list[str]:

@@ -4,11 +4,12 @@ import json
 import time
 from dataclasses import dataclass
 
-from pocketaws.training import requirements_check, source_code
+from pocketaws.processes import environment, requirements_check
+from pocketaws.training import source_code
 from pocketaws.training.channels import input_data_config
 from pocketaws.training.drivers import DRIVERS, Drivers, requirements_variable
 from pocketaws.training.failure import algorithm_error
-from pocketaws.training.job_environment import container, inherited, search_paths, write_launchers
+from pocketaws.training.job_environment import container, search_paths
 from pocketaws.training.layout import HostFolder, hyperparameters, resource_config
 from pocketaws.training.script_mode import ScriptEnvironment
 
@@ -32,7 +33,7 @@ def base_environment(job, settings, folder: HostFolder, host: str, hosts: int) -
     """Everything but the SM_* variables: inherited, the container's, the job's own."""
     given = {name: folder.redirect(value) for name, value in job.request.get("Environment", {}).items()}
     env = {
-        **inherited(),
+        **environment.inherited(),
         **container(job, folder, host, hosts, settings.endpoint_url, settings.hub),
         **requirements_variable(folder),
         **given,
@@ -40,7 +41,7 @@ def base_environment(job, settings, folder: HostFolder, host: str, hosts: int) -
     is_script = not job.request["AlgorithmSpecification"].get("ContainerEntrypoint")
     code = folder.code if is_script else folder.data / "code"
     search_paths(env, given, folder, settings.python, code)
-    write_launchers(folder, settings.python)
+    environment.write_launchers(folder.bin, settings.python)
     return env
 
 

@@ -6,17 +6,19 @@ from pathlib import Path
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pocketaws.training.failure import client_error
-
 CHUNK_BYTES = 1 << 20
 PAGE = 1000  # objects that one listing brings, S3's own most
 MULTIPART_FROM_BYTES = 8 << 20
 
 
+class S3FilesError(Exception):
+    """S3 does not have what was asked for, or does not take what was sent."""
+
+
 def split_uri(uri: str) -> tuple[str, str]:
-    """ "s3://bucket/some/key" → ("bucket", "some/key"). Raises JobFailure for anything else."""
+    """ "s3://bucket/some/key" → ("bucket", "some/key"). Raises S3FilesError for anything else."""
     if not uri.startswith("s3://"):
-        raise client_error(f"not an S3 URI: {uri!r}. It has the form s3://bucket/prefix")
+        raise S3FilesError(f"not an S3 URI: {uri!r}. It has the form s3://bucket/prefix")
     bucket, _, key = uri[len("s3://") :].partition("/")
     return bucket, key
 
@@ -24,7 +26,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 def list_objects(s3, uri: str) -> list[dict]:
     """Every object whose key begins with the URI's key, sorted by key: [{"Key", "Size", …}].
 
-    Raises JobFailure if the bucket does not exist or may not be listed.
+    Raises S3FilesError if the bucket does not exist or may not be listed.
     """
     bucket, prefix = split_uri(uri)
     rows = []
@@ -34,7 +36,7 @@ def list_objects(s3, uri: str) -> list[dict]:
         ):
             rows += page.get("Contents", [])
     except (ClientError, BotoCoreError) as err:
-        raise client_error(f"Data download failed:{uri}: {err}") from err
+        raise S3FilesError(f"Data download failed:{uri}: {err}") from err
     return sorted(rows, key=lambda row: row["Key"])
 
 
@@ -42,13 +44,13 @@ def download(s3, bucket: str, key: str, path: Path, should_stop=lambda: None) ->
     """Write one object to a file; folders are made.
 
     should_stop   called between chunks; raises to break off
-    Raises JobFailure if the object is not there; OSError passes through.
+    Raises S3FilesError if the object is not there; OSError passes through.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"]
     except (ClientError, BotoCoreError) as err:
-        raise client_error(f"Data download failed:s3://{bucket}/{key}: {err}") from err
+        raise S3FilesError(f"Data download failed:s3://{bucket}/{key}: {err}") from err
     with body, open(path, "wb") as file:
         while data := body.read(CHUNK_BYTES):
             should_stop()
@@ -58,32 +60,32 @@ def download(s3, bucket: str, key: str, path: Path, should_stop=lambda: None) ->
 def safe_join(folder: Path, relative: str, what: str) -> Path:
     """folder/relative, as long as that stays within folder.
 
-    Raises JobFailure for "..", an absolute name or one that no file can have: an S3 key may be any text, and
-    AWS would write such a key nowhere useful either.
+    Raises S3FilesError for "..", an absolute name or one that no file can have: an S3 key may be any text,
+    and AWS would write such a key nowhere useful either.
     """
     parts = [part for part in relative.split("/") if part not in ("", ".")]
     if ".." in parts or "\x00" in relative or not parts:
-        raise client_error(
-            f"Data download failed:{what} cannot become a file below the channel's folder: its relative name"
-            f" is {relative!r}"
+        raise S3FilesError(
+            f"Data download failed:{what} cannot become a file below the folder meant for it: its relative"
+            f" name is {relative!r}"
         )
     path = folder.joinpath(*parts)
     if not os.path.normpath(path).startswith(os.path.normpath(folder) + os.sep):
-        raise client_error(f"Data download failed:{what} would be written outside the channel's folder")
+        raise S3FilesError(f"Data download failed:{what} would be written outside the folder meant for it")
     return path
 
 
 def read(s3, bucket: str, key: str) -> bytes:
-    """One object's bytes, for small ones. Raises JobFailure if it is not there."""
+    """One object's bytes, for small ones. Raises S3FilesError if it is not there."""
     try:
         with s3.get_object(Bucket=bucket, Key=key)["Body"] as body:
             return body.read()
     except (ClientError, BotoCoreError) as err:
-        raise client_error(f"Data download failed:s3://{bucket}/{key}: {err}") from err
+        raise S3FilesError(f"Data download failed:s3://{bucket}/{key}: {err}") from err
 
 
 def upload(s3, path: Path, bucket: str, key: str) -> None:
-    """Upload one file. Raises JobFailure if S3 does not take it; OSError passes through."""
+    """Upload one file. Raises S3FilesError if S3 does not take it; OSError passes through."""
     try:
         if path.stat().st_size < MULTIPART_FROM_BYTES:
             with open(path, "rb") as file:
@@ -91,4 +93,4 @@ def upload(s3, path: Path, bucket: str, key: str) -> None:
         else:
             s3.upload_file(str(path), bucket, key)
     except (ClientError, BotoCoreError, S3UploadFailedError) as err:
-        raise client_error(f"upload to s3://{bucket}/{key} failed: {err}") from err
+        raise S3FilesError(f"upload to s3://{bucket}/{key} failed: {err}") from err
