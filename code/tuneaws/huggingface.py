@@ -24,9 +24,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from tuneaws.estimator import channels, images, places, source
+from tuneaws.estimator import channels, images, places, sdk_session, source
 from tuneaws.estimator import request as requests
 from tuneaws.estimator.arguments import Arguments
 from tuneaws.estimator.description import SCRIPT_MODE, arguments_of
@@ -50,7 +48,7 @@ class HuggingFace(Arguments):
         self.latest_training_job: TrainingJob | None = None
         self.jobs: list[TrainingJob] = []
         check_distribution(self.distribution, self.instance_type, self.entry_point)
-        self.sagemaker_session = checked_session(self.sagemaker_session)
+        self.sagemaker_session = sdk_session.checked_session(self.sagemaker_session)
         self.training_image_uri()  # so that a version without an image fails here
 
     def __repr__(self) -> str:
@@ -95,7 +93,7 @@ class HuggingFace(Arguments):
             self,
             job_name=name,
             image_uri=self.training_image_uri(),
-            role_arn=self._role_arn(),
+            role_arn=sdk_session.role_arn(self.sagemaker_session, self.role),
             output_path=self._output_path(),
             hyperparameters=self._encoded(self._script_hyperparameters(name, code)),
             channels=self._channels(inputs, code),
@@ -151,7 +149,7 @@ class HuggingFace(Arguments):
         Raises  ValueError if the job was not started by a HuggingFace estimator; botocore's ClientError with
                 ResourceNotFound if there is no such job.
         """
-        session = checked_session(sagemaker_session)
+        session = sdk_session.checked_session(sagemaker_session)
         client = session.sagemaker_client
         description = client.describe_training_job(TrainingJobName=training_job_name)
         arguments, script_mode = arguments_of(description, model_channel_name)
@@ -234,33 +232,18 @@ class HuggingFace(Arguments):
     def _new_name(self) -> str:
         return requests.job_name(self.base_job_name or requests.base_name(self.training_image_uri()))
 
-    def _role_arn(self) -> str:
-        try:
-            return self.sagemaker_session.expand_role(self.role)
-        except ClientError as err:
-            if err.response["Error"]["Code"] != "NoSuchEntity":
-                raise
-            raise ValueError(
-                f"role={self.role!r}: this account has no role of that name. Fix: the role's ARN "
-                '(session.role_arn); with WHERE = "local" the course makes one.'
-            ) from err
-
     def _output_path(self) -> str:
-        prefix = self.sagemaker_session.default_bucket_prefix
-        return self.output_path or places.default_output_path(self._default_bucket(), prefix)
+        if self.output_path:
+            return self.output_path
+        session = self.sagemaker_session
+        return places.default_output_path(sdk_session.bucket_name(session), session.default_bucket_prefix)
 
     def _code_uri(self, job_name: str) -> str:
-        default = () if self.output_path or self.code_location else (self._default_bucket(),)
-        bucket, prefix = default[0] if default else "", self.sagemaker_session.default_bucket_prefix
+        session, elsewhere = self.sagemaker_session, self.output_path or self.code_location
+        bucket, prefix = "" if elsewhere else sdk_session.bucket_name(session), session.default_bucket_prefix
         return places.code_uri(
             job_name, self.source_dir, self.code_location, self.output_path, bucket, prefix
         )
-
-    def _default_bucket(self) -> str:
-        """The name of the session's bucket. fit() has it made; request() must not."""
-        session = self.sagemaker_session
-        known = session._default_bucket or session._default_bucket_name_override
-        return known or session.generate_default_sagemaker_bucket_name(session.boto_session)
 
     def _upload_source(self, job_name: str) -> str:
         session, uri = self.sagemaker_session, self._code_uri(job_name)
@@ -275,28 +258,6 @@ class HuggingFace(Arguments):
         if self.latest_training_job is None:
             raise ValueError("no training job yet. Fix: fit(inputs), or HuggingFace.attach(job_name).")
         return self.latest_training_job
-
-
-def checked_session(session: Any = None) -> Any:
-    """Return an SDK 3 Session: the one given, or one from the environment.
-
-    Raises  ValueError for another kind of session.
-    """
-    if session is None:
-        from sagemaker.core.helper.session_helper import Session
-
-        return Session()
-    if getattr(session, "local_mode", False):
-        raise ValueError(
-            "sagemaker_session is SDK 3's local mode, which needs Docker. Fix: tuneaws.session.connect()"
-            '.sagemaker(); with WHERE = "local" the job runs on this machine, free and without Docker.'
-        )
-    if not (hasattr(session, "sagemaker_client") and hasattr(session, "boto_session")):
-        raise ValueError(
-            f"sagemaker_session is a {type(session).__module__}.{type(session).__name__}. Fix: "
-            "tuneaws.session.connect(where).sagemaker(), or sagemaker.core.helper.session_helper.Session()."
-        )
-    return session
 
 
 def _has_debugger(region: str) -> bool:

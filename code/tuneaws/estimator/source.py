@@ -77,23 +77,35 @@ def pack(entries: dict[str, Path], target: IO[bytes]) -> Packed:
     Links are followed, as SDK 2 does. Raises ValueError for a folder that holds itself by a link, and for
     what is neither a file nor a folder; OSError for what cannot be read.
     """
-    files, sizes = 0, dict.fromkeys(entries, 0)
     with gzip.GzipFile(filename="", mode="wb", fileobj=target, mtime=0) as zipped:
-        with tarfile.open(fileobj=zipped, mode="w", dereference=True) as tar:
-            for name, path in _walk(entries):
-                info = _plain(tar.gettarinfo(path, name))
-                if info.isfile():
-                    with path.open("rb") as content:
-                        tar.addfile(info, content)
-                    files += 1
-                    sizes[name.partition("/")[0]] += info.size
-                else:
-                    tar.addfile(info)
-    largest = max(sizes, key=sizes.get)
-    return Packed(files, sum(sizes.values()), target.tell(), f"{largest} ({sizes[largest]:,} bytes)")
+        with tarfile.open(fileobj=zipped, mode="w") as tar:
+            sizes = add(tar, entries)
+    roots = dict.fromkeys(entries, 0)
+    for name, size in sizes.items():
+        roots[name.partition("/")[0]] += size
+    largest = max(roots, key=roots.get)
+    return Packed(len(sizes), sum(roots.values()), target.tell(), f"{largest} ({roots[largest]:,} bytes)")
 
 
-def _walk(entries: dict[str, Path]) -> Iterator[tuple[str, Path]]:
+def add(tar: tarfile.TarFile, entries: dict[str, Path]) -> dict[str, int]:
+    """Add entries (name in the archive: path) to a tar that is open; return {name of a file: its bytes}.
+
+    Raises  what pack() raises
+    """
+    sizes = {}
+    tar.dereference = True
+    for name, path in walk(entries):
+        info = _plain(tar.gettarinfo(path, name))
+        if info.isfile():
+            with path.open("rb") as content:
+                tar.addfile(info, content)
+            sizes[name] = info.size
+        else:
+            tar.addfile(info)
+    return sizes
+
+
+def walk(entries: dict[str, Path]) -> Iterator[tuple[str, Path]]:
     """Yield (name in the archive, path), folders before what they hold, in the order of their names."""
     left = [(name, path, ()) for name, path in reversed(entries.items())]
     while left:
