@@ -51,7 +51,7 @@ def test_every_key_of_the_shipped_file_has_a_comment():
         # Beside the key, on the line above it, or on the line of the mapping it stands in (tags, prompt).
         assert any("#" in lines[i] or "#" in lines[i - 1] for i in at), path
         commented += 1
-    assert commented == len(leaves) == 50
+    assert commented == len(leaves) == 59
 
 
 def test_a_value_can_differ_by_place():
@@ -103,7 +103,11 @@ def test_tags_come_in_the_form_that_aws_takes():
     ("warmup_ratio: 0.05 ", "warmup_ratio: .nan ", "training.warmup_ratio", "from 0 to 1"),
     ("quantization: nf4 ", "quantization: nf5 ", "training.quantization", "Did you mean 'nf4'?"),
     ("lr_scheduler_type: cosine ", "lr_scheduler_type: cosinus ", "training.lr_scheduler_type", "'cosine'?"),
-    ("instance_type: ml.g5.xlarge ", "instance_type: g5.xlarge ", "sagemaker.instance_type", "ml.g5.xlarge"),
+    ("xlarge   # one 24 GB A10G. A g5", "  # A g5", "sagemaker.instance_type", "ml.g5.xlarge"),
+    ("xlarge   # one 24 GB A10G. Another", "  # Another", "endpoint.instance_type", "ml.g5.xlarge"),
+    ("serve: huggingface ", "serve: vlm ", "endpoint.serve", "Did you mean 'vllm'?"),
+    ("ttl_s: {local: 7200, aws: 3600}", "ttl_s: 30", "endpoint.ttl_s", "from 60 to"),
+    ("startup_timeout_s: 900 ", "startup_timeout_s: 30 ", "endpoint.startup_timeout_s", "from 60 to 3600"),
     ("region: us-east-1 ", "region: us-east1 ", "region", "us-east-1"),
     ("  name: tuneaws ", "  name: Tune_AWS ", "project.name", "lower-case"),
     ("{dialogue}\"", "{dialog}\"", "prompt.user", "holds {dialogue}"),

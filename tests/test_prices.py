@@ -50,8 +50,37 @@ def test_the_shipped_configuration_is_within_its_own_budget():
     prices.check_budget(cost, cfg.budget_usd)
 
 
+def test_an_endpoint_is_priced_from_its_own_table_and_says_what_a_day_costs():
+    cost = prices.hosting_estimate("ml.g5.xlarge", 2, "us-east-1", ttl_s=1800)
+    assert cost.worst_usd == pytest.approx(1.408)
+    assert cost.usd_a_day == pytest.approx(1.408 * 2 * 24)
+    assert "forgotten     67.58 USD   a day" in str(cost) and "seen 2026-11 (an AWS sample)" in str(cost)
+    with pytest.raises(PriceError, match="ml.g6e.xlarge in us-east-1 is not in this course's table"):
+        prices.hosting_price("ml.g6e.xlarge", "us-east-1")  # its price for training is no answer
+
+
+def test_an_endpoints_worst_case_over_the_budget_names_the_time_to_live():
+    cost = prices.hosting_estimate("ml.g5.12xlarge", 1, "us-east-1", ttl_s=3600)
+    with pytest.raises(PriceError, match='(?s)this endpoint costs 7.09.*endpoint.ttl_s.*WHERE = "local"'):
+        prices.check_budget(cost, 2)
+
+
+def test_the_shipped_endpoint_is_within_its_own_budget():
+    cfg = config.load(where="aws")
+    one = cfg.endpoint
+    cost = prices.hosting_estimate(one.instance_type, one.instance_count, cfg.region, one.ttl_s)
+    prices.check_budget(cost, cfg.budget_usd)
+
+
+def test_hosting_and_training_prices_of_the_same_machine_agree():
+    both = [(name, usd) for name, usd in prices.SEEN_HOSTING["us-east-1"][1].items()
+            if name in prices.SEEN["us-east-1"][1]]
+    assert len(both) == 7
+    assert [prices.training_price(name, "us-east-1").usd_per_hour for name, _ in both] == [u for _, u in both]
+
+
 def test_every_priced_instance_is_described_and_the_table_shows_what_was_not_seen():
-    priced = {name for _, table in prices.SEEN.values() for name in table}
+    priced = {name for tables in prices.TABLES.values() for _, table in tables.values() for name in table}
     assert priced and priced <= set(prices.INSTANCES)
     rows = prices.instances_table("g5")
     assert [row["instance"] for row in rows][:3] == ["ml.g5.xlarge", "ml.g5.2xlarge", "ml.g5.4xlarge"]
@@ -84,6 +113,14 @@ def test_todays_price_is_asked_for_by_usage_type():
         {"Type": "TERM_MATCH", "Field": "usagetype", "Value": "USE1-Train:ml.g5.2xlarge"}]}]
     cost = prices.estimate("ml.g5.2xlarge", 1, "us-east-1", 60, 3600, price)
     assert cost.worst_usd == pytest.approx(1.515)
+
+
+def test_todays_price_of_an_endpoint_has_a_usage_type_of_its_own():
+    pricing = Pricing(product("1.4080000000"))
+    assert prices.best_price(pricing, "ml.g5.xlarge", "us-west-2", "Host").usd_per_hour == 1.408
+    assert pricing.requests[0]["Filters"][0]["Value"] == "USW2-Host:ml.g5.xlarge"
+    with pytest.raises(PriceError, match="lists no hosting price"):
+        prices.from_api(Pricing(), "ml.g5.xlarge", "us-west-2", "Host")
 
 
 def test_an_instance_that_aws_does_not_list_is_an_error():

@@ -129,6 +129,21 @@ class SageMaker:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """The machine that answers, how long it may live, and what serves the model. Times in seconds."""
+
+    instance_type: str = rule(pattern=INSTANCE_TYPE, says='an instance type such as "ml.g5.xlarge"')
+    instance_count: int = rule(low=1, high=100)
+    ttl_s: int = rule(low=60, high=2_419_200)
+    serve: str = rule(choices=("huggingface", "vllm", "lmi"))
+    max_new_tokens: int = rule(low=1, high=100_000)
+    startup_timeout_s: int = rule(low=60, high=3600)
+    transformers_version: str = rule(pattern=VERSION, says='a version in quotes such as "5.5.3"')
+    pytorch_version: str = rule(pattern=VERSION, says='a version in quotes such as "2.6.0"')
+    py_version: str = rule(pattern=r"py3\d+", says='such as "py312"')
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole file, for one place."""
 
@@ -143,6 +158,7 @@ class Config:
     prompt: Prompt
     training: Training
     sagemaker: SageMaker
+    endpoint: Endpoint
 
 
 def course_root() -> Path:

@@ -1,6 +1,7 @@
-"""What a training job costs, before it is started.
+"""What a training job or an endpoint costs, before it is started.
 
     print(estimate("ml.g5.xlarge", 1, "us-east-1", likely_s=600, max_run_s=3600))
+    print(hosting_estimate("ml.g5.xlarge", 1, "us-east-1", ttl_s=3600))
 
 Prices here are what was seen on the dates beside them, on demand, in USD an hour of one instance. On aws,
 from_api() asks for today's. A price that is not known is an error, never a guess.
@@ -20,6 +21,19 @@ SEEN = {
     }),
     "us-west-2": ("2026-09", {"ml.p4d.24xlarge": 25.251, "ml.p5.48xlarge": 63.296}),
 }
+
+# SageMaker hosting, on demand. Not from the price list, but from the table that a benchmark by AWS counts with:
+# "SageMaker Hourly Instance Pricing" in src/fmbench/configs/pricing.yml of
+# github.com/aws-samples/foundation-model-benchmarking-tool, read 2026-11. It names no date and no region;
+# where SEEN has the type too, the two agree (1.4084 there is 1.408 here).
+SEEN_HOSTING = {
+    "us-east-1": ("2026-11 (an AWS sample)", {
+        "ml.m5.xlarge": 0.23, "ml.g5.xlarge": 1.408, "ml.g5.2xlarge": 1.515, "ml.g5.12xlarge": 7.09,
+        "ml.g5.48xlarge": 20.36, "ml.g6.2xlarge": 1.222, "ml.g6.12xlarge": 5.752, "ml.g6.48xlarge": 16.688,
+        "ml.p3.2xlarge": 3.825,
+    }),
+}
+TABLES = {"Train": SEEN, "Host": SEEN_HOSTING}  # by the word in AWS's usage types
 
 # type: (vCPUs, RAM GiB, GPUs, GPU, memory of one GPU in GB, what it is for)
 # https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html, 2026-11
@@ -103,18 +117,67 @@ class Estimate:
         ])
 
 
+@dataclass(frozen=True)
+class HostingEstimate:
+    """An endpoint's cost in USD. It bills from CreateEndpoint until it is deleted, used or not."""
+
+    price: Price
+    instance_count: int
+    ttl_s: float
+
+    def usd(self, seconds: float) -> float:
+        """The cost of so many seconds of all instances."""
+        return self.price.usd_per_hour * self.instance_count * seconds / 3600
+
+    @property
+    def worst_usd(self) -> float:
+        """The whole time to live. What is not deleted then goes on: see usd_a_day."""
+        return self.usd(self.ttl_s)
+
+    @property
+    def usd_a_day(self) -> float:
+        """24 hours of an endpoint that was forgotten."""
+        return self.usd(86_400)
+
+    def __str__(self) -> str:
+        price = self.price
+        return "\n".join([
+            f"{self.instance_count} x {price.instance_type} in {price.region}, "
+            f"{price.usd_per_hour:.3f} USD an hour each, seen {price.seen}",
+            f"worst      {self.worst_usd:8.2f} USD   {self.ttl_s / 60:.0f} minutes, its time to live",
+            f"forgotten  {self.usd_a_day:8.2f} USD   a day: AWS does not end it, your clean-up does",
+            "Billed by the second from creation to deletion, asked or not. Storage and traffic: extra.",
+        ])
+
+
 def training_price(instance_type: str, region: str) -> Price:
     """The price that was seen for one instance of a training job. Raises PriceError if there is none here."""
-    seen, table = SEEN.get(region, ("", {}))
+    return _seen_price(instance_type, region, "Train")
+
+
+def hosting_price(instance_type: str, region: str) -> Price:
+    """The price that was seen for one instance of an endpoint. Raises PriceError if there is none here."""
+    return _seen_price(instance_type, region, "Host")
+
+
+def _seen_price(instance_type: str, region: str, use: str) -> Price:
+    tables = TABLES[use]
+    seen, table = tables.get(region, ("", {}))
     if instance_type not in table:
-        elsewhere = [name for name, (_, prices) in SEEN.items() if instance_type in prices]
+        elsewhere = [name for name, (_, prices) in tables.items() if instance_type in prices]
         known = ", ".join(table) or "none"
-        hint = f" (it is for {elsewhere[0]}: {SEEN[elsewhere[0]][1][instance_type]})" if elsewhere else ""
+        hint = f" (it is for {elsewhere[0]}: {tables[elsewhere[0]][1][instance_type]})" if elsewhere else ""
         raise PriceError(
             f"the price of {instance_type} in {region} is not in this course's table{hint}. "
             f"Known in {region}: {known}.\nFix: prices.from_api() on aws, or "
             "https://aws.amazon.com/sagemaker/ai/pricing/, or one of those types")
     return Price(instance_type, region, table[instance_type], seen)
+
+
+def hosting_estimate(instance_type: str, instance_count: int, region: str, ttl_s: float,
+                     price: Price | None = None) -> HostingEstimate:
+    """Estimate one endpoint. `price` is from_api()'s answer; None takes the table's."""
+    return HostingEstimate(price or hosting_price(instance_type, region), instance_count, ttl_s)
 
 
 def estimate(instance_type: str, instance_count: int, region: str, likely_s: float, max_run_s: float,
@@ -125,31 +188,36 @@ def estimate(instance_type: str, instance_count: int, region: str, likely_s: flo
     return Estimate(price or training_price(instance_type, region), instance_count, likely_s, max_run_s)
 
 
-def check_budget(cost: Estimate, budget_usd: float) -> None:
-    """Raise PriceError if the job's worst case is over the budget."""
+def check_budget(cost: Estimate | HostingEstimate, budget_usd: float) -> None:
+    """Raise PriceError if the worst case of a job or an endpoint is over the budget."""
     if cost.worst_usd > budget_usd:
-        fix = "a smaller sagemaker.max_run_s or instance_type, or a larger budget_usd in config.yaml"
-        raise PriceError(f"at worst this job costs {cost.worst_usd:.2f} USD, budget_usd allows "
+        what, limit = (("endpoint", "endpoint.ttl_s") if isinstance(cost, HostingEstimate) else
+                       ("job", "sagemaker.max_run_s"))
+        fix = f"a smaller {limit} or instance_type, or a larger budget_usd in config.yaml"
+        raise PriceError(f"at worst this {what} costs {cost.worst_usd:.2f} USD, budget_usd allows "
                          f'{budget_usd:.2f}.\nFix: {fix},\nor set WHERE = "local" and go on for free.')
 
 
-def price_request(instance_type: str, region: str) -> dict:
-    """The pricing:GetProducts request, by usage type: the instance's name finds notebooks and hosting too."""
+def price_request(instance_type: str, region: str, use: str = "Train") -> dict:
+    """The pricing:GetProducts request, by usage type: the instance's name finds notebooks and hosting too.
+
+    use  "Train" or "Host", as AWS's bills call them
+    """
     if region not in BILLING_CODE:
         raise PriceError(f"the billing code of {region} is not known here. "
                          "Fix: look at https://aws.amazon.com/sagemaker/ai/pricing/")
-    usage = f"{BILLING_CODE[region]}-Train:{instance_type}"
+    usage = f"{BILLING_CODE[region]}-{use}:{instance_type}"
     return {"ServiceCode": "AmazonSageMaker",
             "Filters": [{"Type": "TERM_MATCH", "Field": "usagetype", "Value": usage}]}
 
 
-def from_api(pricing, instance_type: str, region: str) -> Price:
+def from_api(pricing, instance_type: str, region: str, use: str = "Train") -> Price:
     """Today's price. Free to ask; needs pricing:GetProducts.
 
     pricing  boto3 client "pricing" in us-east-1, where that API lives
     Raises   PriceError if AWS lists no such product
     """
-    answer = pricing.get_products(**price_request(instance_type, region))
+    answer = pricing.get_products(**price_request(instance_type, region, use))
     for text in answer["PriceList"]:
         product = json.loads(text) if isinstance(text, str) else text
         for term in product["terms"].get("OnDemand", {}).values():
@@ -157,24 +225,26 @@ def from_api(pricing, instance_type: str, region: str) -> Price:
                 usd = float(dimension["pricePerUnit"].get("USD", 0))
                 if usd > 0:
                     return Price(instance_type, region, usd, f"{term['effectiveDate'][:10]} (price list API)")
-    raise PriceError(f"AWS lists no training price for {instance_type} in {region}: SageMaker may not offer "
+    kind = "training" if use == "Train" else "hosting"
+    raise PriceError(f"AWS lists no {kind} price for {instance_type} in {region}: SageMaker may not offer "
                      "it there.\nFix: another type or region")
 
 
-def best_price(pricing, instance_type: str, region: str) -> Price:
+def best_price(pricing, instance_type: str, region: str, use: str = "Train") -> Price:
     """from_api(), or the table's price where that can't be asked. Raises PriceError if neither knows it."""
     try:
-        return from_api(pricing, instance_type, region)
+        return from_api(pricing, instance_type, region, use)
     except (PriceError, BotoCoreError, ClientError):
-        return training_price(instance_type, region)
+        return _seen_price(instance_type, region, use)
 
 
-def instances_table(family: str | None = None, region: str = "us-east-1") -> list:
+def instances_table(family: str | None = None, region: str = "us-east-1", use: str = "Train") -> list:
     """Rows of instances and their prices, for a lesson; `family` such as "g5" picks one. None: not seen."""
+    seen = TABLES[use].get(region, ("", {}))[1]
     rows = []
     for name, (cpus, ram, gpus, gpu, memory, purpose) in INSTANCES.items():
         if family is None or name.split(".")[1] == family:
             rows.append({"instance": name, "vCPU": cpus, "RAM GiB": ram,
                          "GPU": f"{gpus} x {gpu} {memory} GB" if gpus else "-",
-                         "USD/h": SEEN[region][1].get(name) if region in SEEN else None, "for": purpose})
+                         "USD/h": seen.get(name), "for": purpose})
     return rows
