@@ -95,7 +95,8 @@ def test_every_operation_of_nineteen_services_is_answered_in_the_shape_of_aws(ur
             assert not failures, f"{service}: {failures}"
             own = {name for own_service, name in operations.names() if own_service == service}
             other = {code for name, _, code in results if name not in own}
-            assert other == {"NotImplemented"}, f"{service}: {other}"
+            assert other <= {"NotImplemented"}, f"{service}: {other}"
+            assert other or len(own) == len(results)  # a service that is answered whole has no others
     print(f"{sum(counts.values())} operations called: {counts}; moto failed in {len(tripped)}: {tripped}")
     assert len(tripped) < 40
     assert sum(counts.values()) > 1300
@@ -109,7 +110,7 @@ def test_the_services_that_moto_would_invent_are_not_let_through(service):
 
 def test_a_refusal_names_service_and_operation_in_each_protocol(url):
     asked = [
-        ("sagemaker", "list_models", {}, "sagemaker ListModels"),  # json 1.1
+        ("sagemaker", "list_transform_jobs", {}, "sagemaker ListTransformJobs"),  # json 1.1
         ("pricing", "describe_services", {}, "pricing DescribeServices"),  # json 1.1
         ("bedrock", "list_foundation_models", {}, "bedrock ListFoundationModels"),  # rest-json
         ("iam", "list_organizations_features", {}, "iam ListOrganizationsFeatures"),  # query

@@ -12,7 +12,9 @@ SCOPE = re.compile(r"Credential=([^/,]+)/\d*/([^/]*)/([^/]+)/aws4_request")
 SCOPE_IN_QUERY = re.compile(r"([^/]+)/\d*/([^/]*)/([^/]+)/aws4_request")
 CBOR_PATH = re.compile(r"/service/([^/]+)/operation/([^/]+)")
 FORM = "application/x-www-form-urlencoded"
-MAX_BODY = 16 * 1024 * 1024  # bytes of a request that is not an S3 object
+MAX_BODY = 16 * 1024 * 1024  # bytes of a request that is not an S3 object, nor
+MAX_BODY_OF = {"sagemaker-runtime": 32 * 1024 * 1024}  # a payload for a model; InvokeEndpoint takes 25 MB
+NO_FORMS = ("s3", "sagemaker", "bedrock")  # a form that they are sent is somebody's data
 UNSIGNED_TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs"}
 UNSIGNED_ACTIONS = {"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
 
@@ -50,7 +52,7 @@ def read_call(environ: dict, default_region: str) -> Call:
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     action = ""
     small = int(environ.get("CONTENT_LENGTH") or 0) <= MAX_BODY
-    if small and signing_name != "s3" and environ.get("CONTENT_TYPE", "").startswith(FORM):
+    if small and signing_name not in NO_FORMS and environ.get("CONTENT_TYPE", "").startswith(FORM):
         action = _form(environ).get("Action", [""])[0]
     if not signing_name:
         signing_name = UNSIGNED_TARGETS.get(target.partition(".")[0]) or UNSIGNED_ACTIONS.get(action, "s3")
@@ -69,16 +71,14 @@ def read_call(environ: dict, default_region: str) -> Call:
     return call
 
 
-def read_body(environ: dict) -> bytes:
+def read_body(environ: dict, service: str = "") -> bytes:
     """The whole body, which can be read again afterwards.
 
-    Raises AwsError when it is longer than MAX_BODY: no AWS operation but S3's takes so much.
+    Raises AwsError when it is longer than an operation of this service takes; S3's objects are not read here.
     """
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    if length > MAX_BODY:
-        raise AwsError(
-            "RequestEntityTooLargeException", f"The request has {length} bytes, over {MAX_BODY}.", 413
-        )
+    length, most = int(environ.get("CONTENT_LENGTH") or 0), MAX_BODY_OF.get(service, MAX_BODY)
+    if length > most:
+        raise AwsError("RequestEntityTooLargeException", f"The request has {length} bytes, over {most}.", 413)
     body = environ["wsgi.input"].read(length)
     environ["wsgi.input"] = io.BytesIO(body)
     return body

@@ -16,11 +16,13 @@ class AwsError(Exception):
     code      AWS's error code, which boto3 gives as err.response["Error"]["Code"]
     message   for people: what happened, the value seen
     status    HTTP status
+    members   what else the error's shape has, for the JSON protocols: {"OriginalStatusCode": 400}
     """
 
-    def __init__(self, code: str, message: str, status: int = 400):
+    def __init__(self, code: str, message: str, status: int = 400, members: dict | None = None):
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.status = code, message, status
+        self.members = members or {}
 
 
 def validation_error(message: str) -> AwsError:
@@ -58,7 +60,7 @@ def render(error: AwsError, protocol: str, service: str, request_id: str) -> tup
     headers = []
     if protocol in ("json", "rest-json"):
         # Both spellings: AWS uses "message" for common errors and "Message" for those of SageMaker's model.
-        content = {"__type": error.code, "message": error.message, "Message": error.message}
+        content = {"__type": error.code, "message": error.message, "Message": error.message, **error.members}
         body = json.dumps(content).encode()
         headers = [("x-amzn-ErrorType", error.code)]
         kind = "application/x-amz-json-1.1" if protocol == "json" else "application/json"

@@ -14,6 +14,7 @@ from moto.iam.models import get_account_id_from
 
 from pocketaws import __version__, calls, operations
 from pocketaws.errors import AwsError, internal_error, render
+from pocketaws.event_stream import EventAnswer
 from pocketaws.passthrough import Moto
 
 log = logging.getLogger("pocketaws")
@@ -21,8 +22,9 @@ log = logging.getLogger("pocketaws")
 LOOPBACK_HOST = re.compile(
     r"(127\.0\.0\.1|\[::1\]|localhost|[a-z0-9][a-z0-9.-]*\.localhost)(:\d+)?", re.IGNORECASE
 )
-REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 413: "Payload Too Large",
-           500: "Internal Server Error", 501: "Not Implemented", 503: "Service Unavailable"}  # fmt: skip
+REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
+           413: "Payload Too Large", 424: "Failed Dependency", 500: "Internal Server Error",
+           501: "Not Implemented", 503: "Service Unavailable"}  # fmt: skip
 
 
 class Gateway:
@@ -91,7 +93,10 @@ def refuse_strangers(environ: dict) -> None:
 
 
 def _send(answer, call: calls.Call, environ: dict, start_response, request_id: str):
-    """Start the response; own bodies are bytes, moto's are WSGI iterables and pass through unread."""
+    """Start the response. Own bodies are bytes or come event by event, moto's are WSGI iterables.
+
+    The headers of a stream go out before its first event, and it is closed at once when the client goes away.
+    """
     status, headers, body = answer
     if isinstance(status, int):
         status = f"{status} {REASONS.get(status, 'Unknown')}"
@@ -105,5 +110,8 @@ def _send(answer, call: calls.Call, environ: dict, start_response, request_id: s
             body = b""
         headers.append(("Content-Length", str(len(body))))
         body = [body]
-    start_response(status, headers)
+    write = start_response(status, headers)
+    if isinstance(body, EventAnswer):
+        environ.get("pocketaws.on_disconnect", lambda _: None)(body.close)
+        write(b"")
     return body

@@ -1,19 +1,31 @@
-"""waitress, listening on loopback, with the two things that S3 metadata needs of it.
+"""waitress, listening on loopback, with what S3's metadata and a model's invocations need of it.
 
-waitress drops headers with an underscore in their name, and x-amz-meta-my_key is one; moto reads the spelling
-of those from the environ. And it capitalises the names of answered headers, where S3 has metadata in lower
-case.
+Metadata: waitress drops headers with an underscore in their name, and x-amz-meta-my_key is one; moto reads
+the spelling of those from the environ. And it capitalises the names of answered headers, where S3 has
+metadata in lower case.
+
+Invocations wait for a model, up to minutes, and may come by the hundred. They get threads of their own, so
+that S3 and logs are answered meanwhile; what they answer leaves at once, piece by piece; and a client that
+goes away is noticed while they wait.
 """
 
+import copy
 import re
+from collections.abc import Callable
 
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
-from waitress.task import WSGITask
+from waitress.task import ThreadedTaskDispatcher, WSGITask
 from waitress.wasyncore import dispatcher
 
+from pocketaws.threads import ElasticThreads
+
+INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
+CONNECTIONS = 2000  # at once, the listener's own two among them
+BACKLOG = 1024  # that wait to be accepted: a few hundred clients may start in the same moment
+PIECES_AHEAD = 1024**2  # bytes of a stream that wait for a slow client before the model has to
 METADATA = b"x-amz-meta-"
 MEMORY_ANSWER = 128 * 1024**2  # bytes of an answer that waits for its client; longer ones go through a file
 RECEIVE = (
@@ -52,6 +64,7 @@ class Task(WSGITask):
                 spellings[key] = name
                 environ[key] = value
         environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = spellings
+        environ["pocketaws.on_disconnect"] = self.channel.on_disconnect
         return environ
 
 
@@ -64,6 +77,43 @@ class Channel(HTTPChannel):
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
         self.sendbuf_len = min(self.sendbuf_len, SEND)
+        self._call_when_gone: Callable[[], None] | None = None
+
+    def expect_pieces(self) -> None:
+        """Serve an invocation: send what is written at once, and read on, to see the client's end."""
+        self.adj = self.server.adj_for_pieces
+
+    def on_disconnect(self, call: Callable[[], None]) -> None:
+        """Have call() called, from another thread, if the client goes away before its request is answered."""
+        self._call_when_gone = call
+        if not self.connected:
+            call()
+
+    def service(self):
+        super().service()
+        self._call_when_gone, self.adj = None, self.server.adj
+
+    def handle_close(self):
+        super().handle_close()
+        call = self._call_when_gone
+        if call is not None:
+            call()
+
+
+class Dispatcher(ThreadedTaskDispatcher):
+    """A fixed number of threads for most calls, and as many as it takes for invocations."""
+
+    def __init__(self):
+        super().__init__()
+        self.invocations = ElasticThreads()
+
+    def add_task(self, task):
+        """Take a channel with a request that has been read."""
+        if INVOCATION.match(getattr(task.requests[0], "path", "")):  # a request that is not HTTP has none
+            task.expect_pieces()
+            self.invocations.add_task(task)
+        else:
+            super().add_task(task)
 
 
 def listen(application, port: int, threads: int, memory_bytes: int, max_bytes: int) -> dispatcher:
@@ -74,20 +124,28 @@ def listen(application, port: int, threads: int, memory_bytes: int, max_bytes: i
     max_bytes     longer requests are refused
     Raises OSError when the port cannot be had.
     """
+    threads_of_calls = Dispatcher()
+    threads_of_calls.set_thread_count(threads)
     server = create_server(
         application,
+        _dispatcher=threads_of_calls,
         host="127.0.0.1",
         port=port,
-        threads=threads,
         inbuf_overflow=memory_bytes,
         outbuf_overflow=MEMORY_ANSWER,
         outbuf_high_watermark=2 * MEMORY_ANSWER,
         recv_bytes=RECEIVE,
         max_request_body_size=max_bytes,
         channel_timeout=600,
-        connection_limit=1000,
+        connection_limit=CONNECTIONS,
+        backlog=BACKLOG,
+        asyncore_use_poll=True,  # select() takes no file descriptor above 1023
         ident="pocketaws",
         clear_untrusted_proxy_headers=True,
     )
     server.channel_class = Channel
+    # waitress keeps up to 18 kB of an answer back, and reads nothing from a client while it makes one.
+    server.adj_for_pieces = copy.copy(server.adj)
+    server.adj_for_pieces.send_bytes = server.adj_for_pieces.channel_request_lookahead = 1
+    server.adj_for_pieces.outbuf_high_watermark = PIECES_AHEAD
     return server

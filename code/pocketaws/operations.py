@@ -6,8 +6,10 @@ Adding one is a function in the folder of its service:
     def describe_training_job(context, request):
         return context.state.jobs.get(...).describe()
 
-request    the members of the operation's input shape, already checked against botocore's model
-returns    a dict of the output shape's members (datetimes for times), or None for an empty answer
+request    the members of the operation's input shape, already checked against botocore's model; the
+           length of a body that is a blob is the operation's to check
+returns    a dict of the output shape's members (datetimes for times), or None for an empty answer. A body
+           that is a blob is bytes; an event stream is an iterable of events, see event_stream.py
 raises     AwsError
 The gateway finds the module, reads and checks the request and serialises the answer, for json, rest-json,
 query and rest-xml alike.
@@ -26,8 +28,9 @@ from moto.core.serialize import get_serializer_class
 
 from pocketaws import calls, models, validation
 from pocketaws.errors import AwsError
+from pocketaws.event_stream import CONTENT_TYPE, EventAnswer
 
-FOLDERS = ("pocketaws.sagemaker", "pocketaws.iam")
+FOLDERS = ("pocketaws.sagemaker", "pocketaws.sagemaker_runtime", "pocketaws.iam")
 _OPERATIONS: dict[tuple[str, str], Any] = {}
 
 
@@ -70,20 +73,28 @@ def names() -> list[tuple[str, str]]:
     return sorted(_OPERATIONS)
 
 
-def answer(call: calls.Call, environ: dict, context: Context) -> tuple[int, list, bytes]:
+def answer(call: calls.Call, environ: dict, context: Context) -> tuple[int, list, bytes | EventAnswer]:
     """Read, check, run and serialise one own operation: (status, headers, body). Raises AwsError."""
     model = models.service_model(call.service).operation_model(call.operation)
     request = _read(call, environ, model)
     if model.input_shape is not None:
-        validation.check(request, model.input_shape)
+        _check(request, model)
     result = own(call.service, call.operation)(context, request)
     return serialise(call, result)
 
 
-def serialise(call: calls.Call, result: dict | None) -> tuple[int, list, bytes]:
+def serialise(call: calls.Call, result: dict | None) -> tuple[int, list, bytes | EventAnswer]:
     """(status, headers, body) of a result, by the output shape in botocore's model."""
     model = models.service_model(call.service).operation_model(call.operation)
-    response = get_serializer_class(call.service, call.protocol)(model).serialize(result or {})
+    serializer = get_serializer_class(call.service, call.protocol)
+    if model.has_event_stream_output:
+        body = EventAnswer(result, model, serializer.EVENT_STREAM_SERIALIZER_CLS(model))
+        headers = _members_in_headers(result, model.output_shape)
+        return model.http.get("responseCode", 200), [*headers, ("Content-Type", CONTENT_TYPE)], body
+    if name := _blob_payload(model.output_shape):
+        headers = _members_in_headers(result, model.output_shape)
+        return model.http.get("responseCode", 200), headers, result[name]
+    response = serializer(model).serialize(result or {})
     body = response["body"]
     return (
         response["status_code"],
@@ -92,22 +103,56 @@ def serialise(call: calls.Call, result: dict | None) -> tuple[int, list, bytes]:
     )
 
 
+def _blob_payload(shape) -> str | None:
+    """The member of a shape that is the body itself, as it is, if there is one."""
+    name = shape.serialization.get("payload") if shape is not None else None
+    return name if name and shape.members[name].type_name == "blob" else None
+
+
+def _members_in_headers(result: dict, shape) -> list[tuple[str, str]]:
+    """The members of a result that travel as headers. A value with a line end in it would end the headers."""
+    return [
+        (member.serialization["name"], " ".join(str(result[name]).splitlines()))
+        for name, member in shape.members.items()
+        if member.serialization.get("location") == "header" and result.get(name) is not None
+    ]
+
+
+def _check(request: dict, model) -> None:
+    """Check a request against botocore's model, save for the content of a body that is a blob.
+
+    SageMaker's runtime says ValidationError where other services say ValidationException.
+    """
+    payload = _blob_payload(model.input_shape)
+    try:
+        validation.check({**request, payload: b""} if payload else request, model.input_shape)
+    except AwsError as err:
+        if err.code == "ValidationException" and "ValidationError" in model.service_model.shape_names:
+            err.code = "ValidationError"
+        raise
+
+
 def _read(call: calls.Call, environ: dict, model) -> dict:
     """The members of a request, in plain types. JSON is read as it is, so that a wrong type is seen."""
-    body = calls.read_body(environ)
+    body = calls.read_body(environ, call.service)
     if call.protocol == "json":
         return _json_object(body)
     request = Request(environ)
-    parsed = PROTOCOL_PARSERS[call.protocol](model, map_type=dict).parse(
-        {
-            "method": request.method,
-            "values": request.values,
-            "headers": request.headers,
-            "body": body,
-            "url_path": request.path,
-            "url_params": call.labels,
-        }
-    )
+    try:
+        parsed = PROTOCOL_PARSERS[call.protocol](model, map_type=dict).parse(
+            {
+                "method": request.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": body,
+                "url_path": request.path,
+                "url_params": call.labels,
+            }
+        )
+    except ValueError as err:  # a header that should be a number, a body that should be JSON
+        raise AwsError("SerializationException", f"The request cannot be read: {err}") from err
+    if payload := _blob_payload(model.input_shape):
+        parsed[payload] = body
     return _without_nulls(parsed)
 
 

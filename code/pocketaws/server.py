@@ -10,6 +10,7 @@ import json
 import logging
 import logging.handlers
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -21,6 +22,7 @@ from pocketaws import __version__
 THREADS = 24  # a request holds one; a training job's engine and its script are clients too
 GRACE_S = 3.0  # from SIGTERM to SIGKILL for jobs that run when the server ends
 MAX_UPLOAD = 5 * 1024**3 + 1  # bytes; S3 takes 5 GiB in one put
+OPEN_FILES = 4096  # of this process; an invocation takes two: its client's connection and its container's
 MEMORY_UPLOAD = 16 * 1024**2  # bytes of a request kept in memory; longer ones go through a temporary file
 
 
@@ -106,6 +108,7 @@ def _log_to(path: Path) -> None:
 def _serve(home: Path, port: int, region: str, keep_jobs: bool, stop: threading.Event) -> int:
     set_environment()
     return_large_blocks()
+    allow_open_files()
     from pocketaws import listener, resources
     from pocketaws.gateway import Gateway
     from pocketaws.state import State
@@ -139,6 +142,14 @@ def return_large_blocks() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(-3, 1024 * 1024)  # M_MMAP_THRESHOLD, malloc.h
+
+
+def allow_open_files() -> None:
+    """Raise the number of files this process may have open: macOS starts with 256, Linux often with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def set_environment() -> None:

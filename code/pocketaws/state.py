@@ -8,6 +8,7 @@ from pathlib import Path
 from pocketaws.errors import AwsError
 from pocketaws.sagemaker.jobs import Jobs
 from pocketaws.sagemaker.table import Table
+from pocketaws.sagemaker_runtime.async_queue import AsyncQueues
 
 ACCOUNT = "123456789012"  # moto's default
 
@@ -28,6 +29,7 @@ class State:
         self.models, self.endpoint_configs = Table("model"), Table("endpoint-config")
         self.endpoints = Table("endpoint")
         self.model_package_groups, self.model_packages = Table("model-package-group"), Table("model-package")
+        self.async_queues = AsyncQueues()
         self._engine = None
         self._closing = False
         self.creating = threading.Lock()  # held from the quota check until the job counts

@@ -1,0 +1,129 @@
+"""The queue in front of an asynchronous endpoint: input from S3 or the request, output and failures to S3.
+
+As docs: "Asynchronous inference" and API_runtime_InvokeEndpointAsync have it (2026-11): a request waits up to
+RequestTTLSeconds and is processed for up to InvocationTimeoutSeconds, at most
+MaxConcurrentInvocationsPerInstance at once. What the container answers becomes an object at OutputLocation;
+what goes wrong one at FailureLocation, if the endpoint config has an S3FailurePath.
+"""
+
+import logging
+import threading
+import time
+import weakref
+from collections import deque
+from dataclasses import dataclass, field
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pocketaws.aws_clients import AwsClients
+from pocketaws.errors import AwsError
+from pocketaws.sagemaker_runtime import invocations
+
+log = logging.getLogger("pocketaws")
+MAX_INPUT = 1024**3  # bytes; docs: "Inference options in Amazon SageMaker AI", 1 GB (2026-11)
+CONCURRENT = 1  # an instance, where the config names no number: "SageMaker chooses an optimal value"
+
+
+@dataclass
+class Waiting:
+    """One request in the queue. Locations are (bucket, key); body None: it is at `input`."""
+
+    headers: dict[str, str]
+    output: tuple[str, str]
+    failure: tuple[str, str] | None
+    ttl_s: int
+    timeout_s: int
+    body: bytes | None = None
+    input: tuple[str, str] = ("", "")
+    since: float = field(default_factory=time.monotonic)
+
+
+class AsyncQueues:
+    """The queues of all asynchronous endpoints; one goes with its endpoint."""
+
+    def __init__(self):
+        self._queues: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+        self._clients: dict[str, AwsClients] = {}
+        self._lock = threading.Lock()
+
+    def add(self, endpoint, waiting: Waiting, state) -> None:
+        """Put a request into an endpoint's queue; returns at once."""
+        with self._lock:
+            queue = self._queues.get(endpoint)
+            if queue is None:
+                clients = self._clients.setdefault(endpoint.region, AwsClients(state.url, endpoint.region))
+                queue = self._queues[endpoint] = Queue(weakref.ref(endpoint), state.hosting, clients)
+        queue.add(waiting)
+
+
+class Queue:
+    """The requests of one endpoint, and the threads that process them while there are some."""
+
+    def __init__(self, endpoint, hosting, clients: AwsClients):
+        self._endpoint, self._hosting, self._clients = endpoint, hosting, clients
+        self._waiting: deque[Waiting] = deque()
+        self._workers = 0
+        self._lock = threading.Lock()
+
+    def add(self, waiting: Waiting) -> None:
+        """Append a request, and start a thread for it where the endpoint takes one more at a time."""
+        with self._lock:
+            self._waiting.append(waiting)
+            if self._workers >= self._most_at_once():
+                return
+            self._workers += 1
+        threading.Thread(target=self._work, name="async invocations", daemon=True).start()
+
+    def _most_at_once(self) -> int:
+        endpoint = self._endpoint()
+        config = (endpoint.spec.async_config or {}).get("ClientConfig", {})
+        instances = sum(variant.current_count for variant in endpoint.variants)
+        return max(1, instances) * config.get("MaxConcurrentInvocationsPerInstance", CONCURRENT)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                endpoint = self._endpoint()
+                if not self._waiting or endpoint is None:
+                    self._workers -= 1
+                    return
+                waiting = self._waiting.popleft()
+            try:
+                self._process(endpoint, waiting)
+            except (BotoCoreError, ClientError) as err:
+                log.error("%s: an asynchronous answer could not be stored: %s", endpoint.name, err)
+            except Exception:  # a worker lives on, and the log says what it met
+                log.exception("failed in an asynchronous invocation of %s", endpoint.name)
+            del endpoint, waiting
+
+    def _process(self, endpoint, waiting: Waiting) -> None:
+        """Take one request to its output, or to its failure."""
+        try:
+            if time.monotonic() - waiting.since > waiting.ttl_s:
+                raise AwsError("Expired", f"The request was in the queue for more than {waiting.ttl_s} s.")
+            body = self._input(waiting) if waiting.body is None else waiting.body
+            invoke = self._hosting.invoke
+            answer = invocations.asked(invoke, endpoint, body, waiting.headers, None, waiting.timeout_s)
+        except AwsError as err:
+            log.info("%s: asynchronous request failed: %s %s", endpoint.name, err.code, err.message)
+            if waiting.failure:
+                self._put(waiting.failure, err.message.encode(), "text/plain")
+            return
+        kind = invocations.described(answer)["ContentType"] or "application/octet-stream"
+        self._put(waiting.output, answer.body, kind)
+
+    def _input(self, waiting: Waiting) -> bytes:
+        bucket, key = waiting.input
+        try:
+            found = self._clients.get("s3").get_object(Bucket=bucket, Key=key)
+        except ClientError as err:
+            reason = err.response["Error"]["Message"]
+            raise AwsError("InputError", f"s3://{bucket}/{key} could not be read: {reason}") from err
+        if found["ContentLength"] > MAX_INPUT:
+            size = found["ContentLength"]
+            raise AwsError("InputError", f"s3://{bucket}/{key} has {size:,} bytes, over {MAX_INPUT:,}.")
+        return found["Body"].read()
+
+    def _put(self, where: tuple[str, str], body: bytes, kind: str) -> None:
+        bucket, key = where
+        self._clients.get("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)
