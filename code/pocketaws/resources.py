@@ -78,3 +78,8 @@ def bucket_region(account: str, name: str) -> str | None:
 def has_objects(account: str, bucket: str, prefix: str) -> bool:
     """Whether a bucket that exists holds a key that starts with prefix."""
     return any(key.startswith(prefix) for key in list(s3_backends[account]["aws"].buckets[bucket].keys))
+
+
+def has_object(account: str, bucket: str, key: str) -> bool:
+    """Whether a bucket that exists holds this very key."""
+    return s3_backends[account]["aws"].get_object(bucket, key) is not None

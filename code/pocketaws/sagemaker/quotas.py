@@ -1,10 +1,10 @@
-"""Service quotas for training, and who uses how much of them.
+"""Service quotas for training and hosting, and who uses how much of them.
 
 Here every instance type has DEFAULT_INSTANCES, far more than two cores can run, so that nobody meets a limit
 by accident. A new AWS account has 0 for most GPU types. To rehearse that, write the quotas to try into
-<home>/quotas.json, read at every CreateTrainingJob:
+<home>/quotas.json, read at every CreateTrainingJob, CreateEndpoint and update of an endpoint:
 
-    {"ml.g5.2xlarge for training job usage": 0}
+    {"ml.g5.2xlarge for training job usage": 0, "ml.g5.xlarge for endpoint usage": 1}
 
 The names are those of Service Quotas, "Amazon SageMaker endpoints and quotas", read 2026-11.
 """
@@ -16,6 +16,7 @@ from pocketaws.errors import AwsError
 DEFAULT_INSTANCES = 20
 ALL_JOBS = "Number of instances across all training jobs"
 PER_JOB = "Number of instances for a training job"
+ALL_ENDPOINTS = "Number of instances across active endpoints"
 
 
 def check_training(context, instance_type: str, count: int, spot: bool) -> None:
@@ -31,15 +32,46 @@ def check_training(context, instance_type: str, count: int, spot: bool) -> None:
         (ALL_JOBS, 10 * DEFAULT_INSTANCES, sum(_instances(job) for job in running)),
         (PER_JOB, DEFAULT_INSTANCES, 0),
     ):
-        limit = quotas.get(name, default)
-        if used + count > limit:
-            raise AwsError(
-                "ResourceLimitExceeded",
-                f"The account-level service limit '{name}' is {limit} Instances, with current utilization of "
-                f"{used} Instances and a request delta of {count} Instances. Please use AWS Service Quotas "
-                "to request an increase for this quota. If AWS Service Quotas is not available, contact AWS "
-                "support to request an increase for this quota.",
-            )
+        _check(name, quotas.get(name, default), used, count)
+
+
+def check_hosting(context, more: list[tuple[str, int]]) -> None:
+    """Raise ResourceLimitExceeded when instances for an endpoint do not fit the quotas of this home.
+
+    more   [(instance type, instances on top of those in use)]; a fleet that replaces another counts beside
+           it, because both run for a while
+    """
+    quotas = _quotas(context.state.home)
+    used: dict[str, int] = {}
+    for endpoint in context.state.endpoints.of(context.region, context.account):
+        if endpoint.status != "Failed":
+            for variant in (*endpoint.variants, *endpoint.pending_variants):
+                kind = variant.instance_type
+                used[kind] = used.get(kind, 0) + max(variant.current_count, variant.desired_count)
+    asked: dict[str, int] = {}
+    for instance_type, count in more:
+        asked[instance_type] = asked.get(instance_type, 0) + count
+    for instance_type, count in asked.items():
+        name = f"{instance_type} for endpoint usage"
+        _check(name, quotas.get(name, DEFAULT_INSTANCES), used.get(instance_type, 0), count)
+    every, new = sum(used.values()), sum(asked.values())
+    _check(ALL_ENDPOINTS, quotas.get(ALL_ENDPOINTS, 10 * DEFAULT_INSTANCES), every, new)
+
+
+def instances_of(spec) -> list[tuple[str, int]]:
+    """[(instance type, instances)] of an EndpointSpec, variant by variant."""
+    return [(variant.instance_type, variant.instance_count) for variant in spec.variants]
+
+
+def _check(name: str, limit: int, used: int, count: int) -> None:
+    if count and used + count > limit:
+        raise AwsError(
+            "ResourceLimitExceeded",
+            f"The account-level service limit '{name}' is {limit} Instances, with current utilization of "
+            f"{used} Instances and a request delta of {count} Instances. Please use AWS Service Quotas "
+            "to request an increase for this quota. If AWS Service Quotas is not available, contact AWS "
+            "support to request an increase for this quota.",
+        )
 
 
 def _quotas(home) -> dict:

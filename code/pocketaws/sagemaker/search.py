@@ -1,4 +1,6 @@
-"""Search over training jobs: filters, nested filters, sub-expressions.
+"""Search over training jobs, endpoints, model package groups and their versions.
+
+Filters, nested filters, sub-expressions.
 
 Rules from API_Filter, API_NestedFilters and API_SearchExpression (read 2026-11): a filter without Operator
 and Value asks whether the property exists; numbers compare as numbers; Contains and In are for text only, the
@@ -9,7 +11,7 @@ from pocketaws import models
 from pocketaws.errors import not_here, validation_error
 from pocketaws.operations import operation
 from pocketaws.sagemaker.jobs import page, when
-from pocketaws.sagemaker.tags import as_list
+from pocketaws.sagemaker.tags import as_list, tables, tags_of
 
 ORDERING = {
     "GreaterThan": lambda a, b: a > b,
@@ -18,42 +20,53 @@ ORDERING = {
     "LessThanOrEqualTo": lambda a, b: a <= b,
 }
 NUMBERS = ("integer", "long", "float", "double")
+# Resource of a Search, which is its shape's name too → kind in the ARN
+KINDS = {
+    "TrainingJob": "training-job",
+    "Endpoint": "endpoint",
+    "ModelPackage": "model-package",
+    "ModelPackageGroup": "model-package-group",
+}
 
 
 @operation("sagemaker", "Search")
 def search(context, request: dict) -> dict:
-    """Training jobs that match, newest change first unless the request says else, 10 to a page.
+    """Resources that match, newest change first unless the request says else, 10 to a page.
 
     Raises NotImplemented for other resources, ValidationException for a property or operator that does not
     fit.
     """
-    if request["Resource"] != "TrainingJob":
-        raise not_here("sagemaker", f"Search over {request['Resource']}")
+    resource = request["Resource"]
+    if resource not in KINDS:
+        raise not_here("sagemaker", f"Search over {resource}")
     for member in ("VisibilityConditions", "CrossAccountFilterOption"):
         if request.get(member) not in (None, "SameAccount"):
             raise not_here("sagemaker", f"Search with {member}")
     expression = request.get("SearchExpression", {})
-    _check_expression(expression)
-    records = [record_of(job) for job in context.state.jobs.of(context.region, context.account)]
+    _check_expression(expression, resource)
+    table = tables(context.state)[KINDS[resource]]
+    records = [record_of(each, resource) for each in table.of(context.region, context.account)]
     found = [record for record in records if matches(record, expression)]
-    by = request.get("SortBy", "LastModifiedTime")
-    kind = property_kind(by)
+    by = request.get("SortBy", "LastModifiedTime" if resource != "ModelPackageGroup" else "CreationTime")
+    kind = property_kind(by, resource)
     question = {key: value for key, value in request.items() if key not in ("NextToken", "MaxResults")}
     chosen, token = page(
         found,
-        key=lambda record: [*_sort_value(record, by, kind), record["TrainingJobName"]],
+        key=lambda record: [*_sort_value(record, by, kind), record[f"{resource}Arn"]],
         size=request.get("MaxResults", 10),
         token=request.get("NextToken"),
         question=question,
         descending=request.get("SortOrder", "Descending") == "Descending",
     )
     hits = {"Value": len(found), "Relation": "EqualTo"}
-    return {"Results": [{"TrainingJob": record} for record in chosen], "NextToken": token, "TotalHits": hits}
+    return {"Results": [{resource: record} for record in chosen], "NextToken": token, "TotalHits": hits}
 
 
-def record_of(job) -> dict:
-    """A job as Search shows it: its description and its tags."""
-    return {**job.describe(), "Tags": as_list(job.tags)}
+def record_of(item, resource: str) -> dict:
+    """A resource as Search shows it: of its description what the shape of that name has, and its tags."""
+    members = models.service_model("sagemaker").shape_for(resource).members
+    described = {**item.describe(), "Tags": as_list(tags_of(item))}
+    return {name: value for name, value in described.items() if name in members}
 
 
 def matches(record: dict, expression: dict) -> bool:
@@ -85,30 +98,35 @@ def values_of(record, name: str) -> list:
     return found
 
 
-def property_kind(name: str) -> str:
+def property_kind(name: str, resource: str = "TrainingJob") -> str:
     """Kind of a property: text, number, time, boolean, structure, or either (text or number).
 
-    Raises a ValidationException when TrainingJob has no such property.
+    Raises a ValidationException when the resource has no such property.
     """
     head, _, rest = name.partition(".")
-    if rest and head in ("Metrics", "Tags", "HyperParameters"):
-        return {"Metrics": "number", "Tags": "text", "HyperParameters": "either"}[head]
-    shape = models.service_model("sagemaker").shape_for("TrainingJob")
+    shape = models.service_model("sagemaker").shape_for(resource)
+    if rest and head == "Tags":
+        return "text"
+    if rest and resource == "TrainingJob" and head in ("Metrics", "HyperParameters"):
+        return {"Metrics": "number", "HyperParameters": "either"}[head]
     for part in name.split("."):
         while shape.type_name == "list":
             shape = shape.member
-        if shape.type_name != "structure" or part not in shape.members:
-            raise validation_error(f"{name!r} is not a property of TrainingJob that can be searched.")
-        shape = shape.members[part]
+        if shape.type_name == "map":
+            shape = shape.value
+        elif shape.type_name == "structure" and part in shape.members:
+            shape = shape.members[part]
+        else:
+            raise validation_error(f"{name!r} is not a property of {resource} that can be searched.")
     if shape.type_name in NUMBERS:
         return "number"
     return {"string": "text", "timestamp": "time", "boolean": "boolean"}.get(shape.type_name, "structure")
 
 
-def _check_expression(expression: dict) -> None:
+def _check_expression(expression: dict, resource: str) -> None:
     contains = 0
     for item in _all_filters(expression):
-        operator, kind = operator_of(item), property_kind(item["Name"])
+        operator, kind = operator_of(item), property_kind(item["Name"], resource)
         if operator not in ("Exists", "NotExists") and "Value" not in item:
             raise validation_error(f"The filter on {item['Name']!r} with {operator} needs a Value.")
         if operator in ORDERING and kind in ("text", "boolean", "structure"):

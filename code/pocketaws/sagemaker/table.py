@@ -13,7 +13,7 @@ ARN = re.compile(r"arn:aws[a-z\-]*:sagemaker:([a-z0-9\-]*):([0-9]{12}):([a-z\-]+
 
 
 def arn_of(kind: str, name: str, region: str, account: str) -> str:
-    """ARN of a resource ("model", "endpoint-config", …); names are in lower case there, as AWS writes them."""
+    """ARN of a resource, kind "model", "endpoint-config", …; names are in lower case there, as in AWS's."""
     return f"arn:aws:sagemaker:{region}:{account}:{kind}/{name.lower()}"
 
 
@@ -71,7 +71,9 @@ class Table:
     def of(self, region: str, account: str) -> list:
         """Every resource of an account in a region, oldest first."""
         with self._lock:
-            return [each for each in self._by_arn.values() if (each.region, each.account) == (region, account)]
+            return [
+                each for each in self._by_arn.values() if (each.region, each.account) == (region, account)
+            ]
 
 
 def select(resources: list, request: dict, order: str) -> tuple[list, str | None]:
