@@ -22,7 +22,7 @@ SEEN = {
     "us-west-2": ("2026-09", {"ml.p4d.24xlarge": 25.251, "ml.p5.48xlarge": 63.296}),
 }
 
-# SageMaker hosting, on demand. Not from the price list, but from the table that a benchmark by AWS counts with:
+# SageMaker hosting, on demand. Not from the price list, but from the table that a benchmark by AWS uses:
 # "SageMaker Hourly Instance Pricing" in src/fmbench/configs/pricing.yml of
 # github.com/aws-samples/foundation-model-benchmarking-tool, read 2026-11. It names no date and no region;
 # where SEEN has the type too, the two agree (1.4084 there is 1.408 here).

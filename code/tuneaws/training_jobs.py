@@ -16,7 +16,7 @@ from tuneaws.job_lines import ENDED, JobPrinter, elapsed_s
 from tuneaws.logs import LogReader, log_lines
 
 __all__ = ["ArtifactError", "JobError", "console_urls", "describe", "download_model", "explain_failure",
-           "find", "log_lines", "newest", "show", "stop", "timeline", "watch"]
+           "find", "get", "log_lines", "newest", "show", "stop", "timeline", "watch"]
 
 TRAIN_FIRST = "train one first: lesson 04 (make lesson N=04) or python code/train_sagemaker.py"
 
@@ -82,7 +82,7 @@ def watch(sm, logs, name: str, usd_per_hour: float | None = None, poll_s: float 
     table, begin = [], time.monotonic()
     try:
         while True:
-            job = _describe(sm, name)
+            job = get(sm, name)
             table += metrics.from_events(reader.read())
             printer.show(job, table)
             if job["TrainingJobStatus"] in ENDED:
@@ -98,7 +98,8 @@ def watch(sm, logs, name: str, usd_per_hour: float | None = None, poll_s: float 
     return job
 
 
-def _describe(sm, name: str) -> dict:
+def get(sm, name: str) -> dict:
+    """All that DescribeTrainingJob says of a job. Raises JobError when there is none of that name."""
     try:
         return sm.describe_training_job(TrainingJobName=name)
     except ClientError as err:
@@ -116,7 +117,7 @@ def stop(sm, name: str, wait_s: float = 180, poll_s: float = 0.5) -> dict:
 
     SageMaker sends SIGTERM, and SIGKILL 120 s later; what lies in the model folder by then is kept.
     """
-    job = _describe(sm, name)
+    job = get(sm, name)
     if job["TrainingJobStatus"] == "InProgress":
         try:
             sm.stop_training_job(TrainingJobName=name)
@@ -124,7 +125,7 @@ def stop(sm, name: str, wait_s: float = 180, poll_s: float = 0.5) -> dict:
             if err.response["Error"]["Code"] != "ValidationException":
                 raise
     deadline = time.monotonic() + wait_s
-    while (job := _describe(sm, name))["TrainingJobStatus"] not in ENDED:
+    while (job := get(sm, name))["TrainingJobStatus"] not in ENDED:
         if time.monotonic() > deadline:
             raise JobError(f"{name} is still {job['SecondaryStatus']} after {wait_s:.0f} s.\n"
                            "Fix: look again with training_jobs.describe(); it bills until it has ended")
@@ -137,7 +138,7 @@ def stop(sm, name: str, wait_s: float = 180, poll_s: float = 0.5) -> dict:
 
 def describe(sm, name: str) -> dict:
     """The few things of a job that people ask for, in an order to print: {"status": "Completed", ...}."""
-    job = _describe(sm, name)
+    job = get(sm, name)
     machine = job["ResourceConfig"]
     found = {
         "name": name,
@@ -168,7 +169,7 @@ def show(sm, name: str) -> None:
 def timeline(sm, name: str) -> list:
     """The job's phases: [{"status": "Downloading", "seconds": 1.2, "message": "..."}, ...]."""
     rows = []
-    for change in _describe(sm, name).get("SecondaryStatusTransitions", []):
+    for change in get(sm, name).get("SecondaryStatusTransitions", []):
         end = change.get("EndTime")
         seconds = round((end - change["StartTime"]).total_seconds(), 1) if end else None
         message = change.get("StatusMessage", "")
@@ -178,7 +179,7 @@ def timeline(sm, name: str) -> list:
 
 def explain_failure(sm, logs, name: str, tail: int = 20) -> str:
     """Why a job failed: FailureReason, the phase it failed in, and the end of its log."""
-    job = _describe(sm, name)
+    job = get(sm, name)
     if job["TrainingJobStatus"] != "Failed":
         return f"{name} has not failed: it is {job['TrainingJobStatus']}."
     phases = [row["status"] for row in timeline(sm, name) if row["status"] not in ("Failed", "Uploading")]
