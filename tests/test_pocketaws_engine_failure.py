@@ -6,11 +6,11 @@ import subprocess
 
 import pytest
 from environments import python_of
+from pocketaws.processes.last_error import error_message
 from pocketaws.training.failure import (
     MAX_REASON,
     algorithm_error,
     client_error,
-    error_message,
     os_error,
     script_error,
 )

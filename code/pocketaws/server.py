@@ -88,8 +88,9 @@ def _describe(home: Path) -> str:
 
 
 def clear_leftovers(home: Path, keep_jobs: bool) -> None:
-    """Remove what a pocketaws that was killed left in the home: its server.json and its job folders."""
+    """Remove what a killed pocketaws left in the home: server.json, the folders of jobs and containers."""
     (home / "server.json").unlink(missing_ok=True)
+    shutil.rmtree(home / "endpoints", ignore_errors=True)
     if not keep_jobs:
         shutil.rmtree(home / "jobs", ignore_errors=True)
 

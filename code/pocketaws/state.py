@@ -1,4 +1,4 @@
-"""What one running local AWS knows: where it lives, its jobs, and the engine that runs them."""
+"""What one running local AWS knows: where it lives, its jobs and endpoints, and the engines that run them."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ class State:
         self.endpoints = Table("endpoint")
         self.model_package_groups, self.model_packages = Table("model-package-group"), Table("model-package")
         self.async_queues = AsyncQueues()
-        self._engine = None
+        self._engine = self._hosting = None
         self._closing = False
         self.creating = threading.Lock()  # held from the quota check until the job counts
         self._lock = threading.Lock()
@@ -47,10 +47,25 @@ class State:
                 self._engine = Engine(self.home, self.url, sys.executable, keep_jobs=self.keep_jobs)
             return self._engine
 
+    @property
+    def hosting(self):
+        """The engine that runs endpoints, made at the first one. Raises AwsError after close()."""
+        with self._lock:
+            if self._closing:
+                raise AwsError("ServiceUnavailable", "The local AWS is shutting down.", 503)
+            if self._hosting is None:
+                from pocketaws.hosting.engine import HostingEngine
+
+                self._hosting = HostingEngine(self.home, self.url, sys.executable)
+            return self._hosting
+
     def close(self, grace_s: float) -> None:
-        """Take no more jobs and end every process of those that run, within about grace_s seconds."""
+        """Take no more jobs and endpoints, and end every process of theirs, within about grace_s seconds."""
         with self._lock:
             self._closing = True
-            engine = self._engine
-        if engine is not None:
-            engine.close(grace_s)
+            engines = [engine for engine in (self._engine, self._hosting) if engine is not None]
+        closing = [threading.Thread(target=engine.close, args=(grace_s,)) for engine in engines]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()

@@ -41,3 +41,11 @@ class ContainerTimeout(ContainerError):
 
 class ContainerGone(ContainerError):
     """The container's process ended while it had the request."""
+
+
+class StartFailed(Exception):
+    """A container did not come up; the text becomes the endpoint's FailureReason."""
+
+
+class Cancelled(Exception):
+    """The endpoint is being deleted, or the server ends, while its containers come up."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pocketaws import hub_cache
 from pocketaws.aws_clients import AwsClients
-from pocketaws.training.job_run import JobRun, remove
+from pocketaws.folders import remove
+from pocketaws.training.job_run import JobRun
 
 TERM_GRACE_S = 120.0  # AWS: SIGTERM, then SIGKILL after 120 seconds (docs: StopTrainingJob, 2026-11)
 

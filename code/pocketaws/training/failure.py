@@ -1,15 +1,10 @@
 """Why a job failed, in AWS's form: the exception that carries it, and the text of FailureReason."""
 
-import re
 import signal
 
+from pocketaws.processes.last_error import error_message
+
 MAX_REASON = 1024  # characters, botocore's FailureReason shape
-# The names that AWS's sagemaker-training toolkit (5.1.4, __init__.py) looks for in what a script printed.
-ERROR_NAME = re.compile(
-    r"Exception|[A-Z]\w*Error|KeyboardInterrupt|SystemExit|Invalid requirement|mpirun\.real|ORTE"
-    r"|can't open file|^ERROR: "  # Python without its script, pip
-)
-TRACEBACK = "Traceback (most recent call last):"
 
 
 class JobFailure(Exception):
@@ -47,22 +42,6 @@ def script_error(kind: str, code: int, command: list[str], tail: list[str], oom:
     foot = cut(foot, 400 + len(extra))
     room = MAX_REASON - len("AlgorithmError: ") - len(head) - len(foot) - len(", exit code: 999")
     return head + cut(error_message(tail), room) + foot
-
-
-def error_message(tail: list[str]) -> str:
-    """The script's own last error: from the exception's line on, as the toolkit reads it off the output.
-
-    The toolkit starts at the first line that has an error's name in it; starting after the last traceback
-    keeps a warning of long ago from taking the place of what ended the script.
-    """
-    lines = [line.strip() for line in tail]
-    if TRACEBACK in lines:
-        lines = lines[len(lines) - lines[::-1].index(TRACEBACK) :]
-        first = next((i for i, line in enumerate(lines) if re.match(r"[\w.]+(:|$)", line)), None)
-        if first is not None and ERROR_NAME.search(lines[first]):
-            return "\n".join(dict.fromkeys(lines[first:]))
-    starts = [index for index, line in enumerate(lines) if ERROR_NAME.search(line)]
-    return "\n".join(dict.fromkeys(lines[starts[0] :])) if starts else ""
 
 
 def os_error(doing: str, err: OSError) -> JobFailure:

@@ -3,9 +3,8 @@
 import logging
 import math
 import queue
-import shutil
-from pathlib import Path
 
+from pocketaws.folders import remove
 from pocketaws.s3_files import S3FilesError
 from pocketaws.training import artifacts, channels, drivers, source_code
 from pocketaws.training.checkpoints import CheckpointSync, local_path
@@ -187,15 +186,3 @@ def _has_script(request: dict) -> bool:
 
 def _now_like(job):
     return type(job.created_at).now(job.created_at.tzinfo)
-
-
-def remove(folder: Path) -> None:
-    """Delete a job's folder, even where the script took away its own right to write."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        for path in [folder, *folder.rglob("*")]:
-            if path.is_dir() and not path.is_symlink():
-                path.chmod(0o700)
-        shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        log.warning("%s was left behind", folder)

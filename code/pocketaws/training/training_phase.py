@@ -4,6 +4,7 @@ import queue
 import time
 
 from pocketaws.processes.host import Host
+from pocketaws.processes.last_error import error_message
 from pocketaws.processes.log_stream import LogStream
 from pocketaws.training import drivers, steps
 from pocketaws.training.failure import (
@@ -11,7 +12,6 @@ from pocketaws.training.failure import (
     JobStopped,
     algorithm_error,
     cut,
-    error_message,
     script_error,
 )
 from pocketaws.training.layout import LOG_GROUP, HostFolder, host_names

@@ -1,0 +1,241 @@
+"""inference.py as AWS's toolkits call it: which functions, with which arguments, and how errors are answered.
+
+HuggingFaceHandler: handler_service.py of sagemaker-huggingface-inference-toolkit, behind multi-model-server.
+PyTorchHandler: transformer.py of sagemaker-inference with the defaults of sagemaker-pytorch-inference, behind
+TorchServe. Both github.com/aws, read 2026-11. A function may take the context as one argument more.
+
+What AWS's images cannot do: an output_fn or transform_fn that returns an iterator is streamed here, piece by
+piece as it comes. Their model servers want one whole body; a script for both joins the pieces there.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import json
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from pocketaws.hosting import formats, pipelines
+
+FUNCTIONS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
+ARGUMENTS = {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2, "transform_fn": 4}
+log = logging.getLogger("pocketaws.toolkit")
+
+
+class Context:
+    """What a function that takes one more argument gets: model-server's context, of the current request."""
+
+    def __init__(self, model_dir: str):
+        gpu = 0 if os.path.exists("/dev/nvidia0") else None
+        self.system_properties = {"model_dir": model_dir, "gpu_id": gpu, "batch_size": 1}
+        self.manifest: dict = {}
+        self.request_processor = [self]
+        self.headers: dict[str, str] = {}
+        self.response_content_type: str | None = None
+        self.status: tuple[int, str] | None = None
+
+    def get_request_properties(self) -> dict[str, str]:
+        """The request's headers."""
+        return self.headers
+
+    def get_all_request_header(self, idx: int = 0) -> dict[str, str]:
+        """The request's headers."""
+        return self.headers
+
+    def get_request_header(self, idx: int, key: str) -> str | None:
+        """One header, whatever its case."""
+        return self.headers.get(key.lower())
+
+    def set_response_content_type(self, idx: int, value: str) -> None:
+        """The answer's content type; of a whole answer the toolkit sets it itself, afterwards."""
+        self.response_content_type = value
+
+    def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None:
+        """The answer's status, where the toolkit lets a script choose (PyTorch)."""
+        self.status = code, phrase
+
+
+class UserModule:
+    """The script's functions, each callable with or without a context."""
+
+    def __init__(self, name: str, code: Path, context: Context):
+        """Import it. Raises ImportError's kind for a script that cannot be, ValueError, TypeError as AWS."""
+        self.context = context
+        self._functions: dict = {}
+        sys.path.insert(0, str(code))
+        self.found = importlib.util.find_spec(name) is not None
+        if not self.found:
+            log.info(
+                "No inference script implementation was found at `%s`. Default implementation of all"
+                " functions will be used.", name,
+            )  # fmt: skip
+            return
+        log.info("Inference script implementation found at `%s`.", name)
+        module = importlib.import_module(name)
+        given = {each: getattr(module, each, None) for each in FUNCTIONS}
+        if given["transform_fn"] and any(given[each] for each in ("input_fn", "predict_fn", "output_fn")):
+            raise ValueError(
+                "Cannot use transform_fn implementation in conjunction with input_fn, predict_fn, and/or"
+                " output_fn implementation"
+            )
+        for each, function in given.items():
+            if function is not None:
+                self._functions[each] = self._bound(each, function)
+
+    def _bound(self, name: str, function):
+        count, most = len(inspect.signature(function).parameters), ARGUMENTS[name] + 1
+        if count == most:
+            return lambda *arguments: function(*arguments, self.context)
+        if count == most - 1:
+            return function
+        raise TypeError(
+            f"{function.__name__} definition takes {most - 1} or {most} arguments but {count} were given."
+        )
+
+    def function(self, name: str, default):
+        """The script's function of this name, or the default."""
+        found = self._functions.get(name)
+        log.info(
+            "`%s` implementation found. It will be used in place of the default one." if found else
+            "No `%s` implementation was found. The default one from the handler service will be used.", name,
+        )  # fmt: skip
+        return found or default
+
+
+class HuggingFaceHandler:
+    """A model behind the Hugging Face image's contract; call it with a body and headers."""
+
+    def __init__(self, model_dir: Path):
+        """Import the script and load the model. Whatever these raise passes through."""
+        folder = str(model_dir)
+        if "HF_MODEL_ID" in os.environ:  # the toolkit hands the hub's model to model_fn, not /opt/ml/model
+            folder = pipelines.hub_model(os.environ["HF_MODEL_ID"])
+        self.context = Context(folder)
+        module = UserModule(module_name(), model_dir / "code", self.context)
+        model_fn = module.function("model_fn", lambda folder: pipelines.load(folder, pipelines.device()))
+        self._input = module.function("input_fn", formats.decode)
+        self._predict = module.function("predict_fn", pipelines.predict)
+        self._output = module.function("output_fn", formats.encode)
+        self._transform = module.function("transform_fn", self._steps)
+        self.model = model_fn(folder)
+
+    def _steps(self, model, data, content_type, accept):
+        return self._output(self._predict(self._input(data, content_type), model), accept)
+
+    def __call__(self, body: bytes, headers: dict[str, str]):
+        """Every exception is a 400, as the toolkit's handle() has it, with multi-model-server's body."""
+        self.context.headers, self.context.response_content_type = headers, None
+        content_type = headers.get("content-type")
+        accept = headers.get("accept")
+        if not accept or accept == formats.ANY:
+            accept = formats.JSON
+        try:
+            data = body.decode("utf-8") if content_type in formats.UTF8_TYPES else bytearray(body)
+            response = self._transform(self.model, data, content_type, accept)
+            return _answer(response, accept, self.context)
+        except Exception as err:
+            traceback.print_exc()
+            return _mms_error(400, str(err))
+
+
+class PyTorchHandler:
+    """A model behind the PyTorch image's contract."""
+
+    def __init__(self, model_dir: Path):
+        """Import the script and load the model. Whatever these raise passes through."""
+        self.context = Context(str(model_dir))
+        self._accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", formats.JSON)
+        module = UserModule(module_name(), model_dir / "code", self.context)
+        model_fn = module.function("model_fn", _no_model_fn)
+        self._input = module.function("input_fn", _to_tensor)
+        self._predict = module.function("predict_fn", _call_model)
+        self._output = module.function("output_fn", _from_tensor)
+        self._transform = module.function("transform_fn", self._steps)
+        self.model = model_fn(str(model_dir))
+
+    def _steps(self, model, data, content_type, accept):
+        return self._output(self._predict(self._input(data, content_type), model), accept)
+
+    def __call__(self, body: bytes, headers: dict[str, str]):
+        """An exception is a 500, or its own status_code, with its text and traceback as the body."""
+        self.context.headers, self.context.response_content_type = headers, None
+        content_type = headers.get("content-type")
+        accept = headers.get("accept")
+        if not accept or accept == formats.ANY:
+            accept = self._accept
+        try:
+            data = body.decode("utf-8") if content_type in formats.UTF8_TYPES else bytearray(body)
+            response = self._transform(self.model, data, content_type, accept)
+            if isinstance(response, tuple):
+                response, accept = response
+            return _answer(response, accept, self.context)
+        except Exception as err:
+            trace = traceback.format_exc()
+            print(trace, file=sys.stderr, flush=True)
+            status = getattr(err, "status_code", 500)
+            return int(status), {"Content-Type": "text/plain"}, f"{err}\n{trace}".encode()
+
+
+def module_name() -> str:
+    """SAGEMAKER_PROGRAM without .py, "inference" by default (sagemaker_inference.environment)."""
+    return (os.environ.get("SAGEMAKER_PROGRAM") or "inference.py").removesuffix(".py")
+
+
+def _answer(response, accept: str, context: Context):
+    """(status, headers, body) of what output_fn or transform_fn returned."""
+    if hasattr(response, "__next__"):
+        return 200, {"Content-Type": context.response_content_type or accept}, response
+    if isinstance(response, str):
+        response = response.encode()
+    elif not isinstance(response, (bytes, bytearray)):
+        response = json.dumps(response, indent=2).encode()  # multi-model-server's codec
+    return 200, {"Content-Type": accept}, bytes(response)
+
+
+def _mms_error(status: int, message: str):
+    """multi-model-server's error body; its type is this one whatever went wrong."""
+    content = {"code": status, "type": "InternalServerException", "message": message}
+    body = json.dumps(content, indent=2, ensure_ascii=False).encode()
+    return status, {"Content-Type": "application/json"}, body
+
+
+def _no_model_fn(model_dir: str):
+    import torch
+
+    path = os.path.join(model_dir, "model.pt")
+    if not os.path.exists(path):
+        raise FileNotFoundError(
+            f"Failed to load model with default model_fn: missing file model.pt in {model_dir}. Write a"
+            " model_fn in code/inference.py, or put a TorchScript model.pt at the root of the archive."
+        )
+    return torch.jit.load(path, map_location=_device()).eval()
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _to_tensor(data, content_type):
+    import torch
+
+    array = formats.decode_array(data, content_type)
+    tensor = torch.FloatTensor(array) if content_type in formats.UTF8_TYPES else torch.from_numpy(array)
+    return tensor.to(_device())
+
+
+def _call_model(data, model):
+    import torch
+
+    with torch.no_grad():
+        return model(data)
+
+
+def _from_tensor(prediction, accept):
+    if hasattr(prediction, "detach"):
+        prediction = prediction.detach().cpu().numpy()
+    return formats.encode_array(prediction, accept)
