@@ -182,9 +182,10 @@ adapted = AutoPeftModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
 ids = torch.tensor([tokenizer("Ana brings Ben the cake.")["input_ids"]])
 with torch.no_grad():
     a, b = merged(ids).logits, adapted(ids).logits
-assert (a - b).norm() < 0.02 * b.norm(), (a - b).norm() / b.norm()
+# Not equal: merged/ has the values of the 4-bit layers that the adapter was trained on (saving.py).
+assert 0.01 < (a - b).norm() / b.norm() < 0.1, (a - b).norm() / b.norm()
 rope = merged.model.rotary_emb.inv_freq[1].item()
-print(f"{b.double().abs().sum().item():.3f} {rope:.6f}")
+print(f"{a.double().abs().sum().item():.3f} {b.double().abs().sum().item():.3f} {rope:.6f}")
 """
 
 
@@ -200,9 +201,9 @@ def test_what_one_stack_writes_the_other_loads_and_computes_alike(jobs, hub):
     ]  # fmt: skip
     read = [reader.communicate(timeout=600) for reader in readers]
     assert [reader.returncode for reader in readers] == [0, 0], [err[-1500:] for _, err in read]
-    (here, rope), (studio, other) = (out.split() for out, _ in read)
-    assert float(studio) == pytest.approx(float(here), rel=1e-5) and rope == other
-    assert float(rope) == pytest.approx(5000.0 ** (-2 / 16), abs=1e-5)
+    here, studio = ([float(word) for word in out.split()] for out, _ in read)
+    assert studio == pytest.approx(here, rel=1e-5)  # merged, adapter on base, rotary base
+    assert here[2] == pytest.approx(5000.0 ** (-2 / 16), abs=1e-5)
 
 
 def test_sigterm_saves_the_adapter_of_the_steps_done_and_ends_with_0(base, tmp_path):

@@ -22,7 +22,7 @@ from qlora import (
 )
 from quiet import WARNED, silence
 from safetensors.torch import load_file
-from saving import check_can_merge
+from saving import check_can_merge, take_4bit_weights
 from tiny_chat import chat_rows, write_jsonl
 from transformers import set_seed
 
@@ -258,28 +258,38 @@ def test_only_the_adapter_is_trained_and_counted(base, run):
     assert f"trains {wanted:,} of {whole:,} parameters ({100 * wanted / whole:.2f} %)" in out
 
 
+@pytest.mark.parametrize("quantization", ["nf4", "none"])
 @pytest.mark.parametrize("dtype, share", [("float32", 1e-5), ("float16", 2e-2)])
-def test_the_merged_model_gives_the_logits_of_base_and_adapter(run, tmp_path, dtype, share):
+def test_the_merged_model_gives_the_logits_of_the_model_that_was_trained(
+    run, tmp_path, dtype, share, quantization
+):
+    """With 4-bit layers, those are not the logits of the base as it is stored."""
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
     base = tiny_chat.make_model(tmp_path / "base", dtype=dtype)
-    run(model_id=base, max_steps=20, quantization="nf4", merge_weights="True")
+    run(model_id=base, max_steps=20, quantization=quantization, merge_weights="True")
     folder = tmp_path / "model"
-
-    def load(path, dtype):
-        return AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype).eval()
-
     ids = some_batch()["input_ids"]
     with torch.no_grad():
-        plain = load(base, torch.float32)(ids).logits
-        whole = PeftModel.from_pretrained(load(base, torch.float32), str(folder))(ids).logits
-        merged = load(folder / "merged", "auto")
+        model = load_base(str(base), CPU, quantization).eval()
+        plain = model(ids).logits
+        whole = PeftModel.from_pretrained(model, str(folder)).eval()(ids).logits
+        merged = AutoModelForCausalLM.from_pretrained(str(folder / "merged"), dtype="auto").eval()
         close = merged.float()(ids).logits
     assert (whole - plain).abs().max() > 0.3  # the adapter does something
     stored = load_file(str(folder / "merged" / "model.safetensors")).values()
     assert {value.dtype for value in stored} == {getattr(torch, dtype)}  # as the base is stored
     assert (close - whole).norm() < share * (whole - plain).norm()
+
+
+def test_every_4_bit_layer_gives_its_weights_once_and_a_whole_model_none(base):
+    def count(quantization):
+        model = with_adapter(base, quantization=quantization)
+        return take_4bit_weights(load_base(str(base), CPU, "none"), model)
+
+    assert count("nf4") == 7 * tiny_chat.LAYERS
+    assert count("none") == 0
 
 
 def test_the_merged_folder_has_the_bases_own_config_and_tokenizer(base, run, tmp_path):

