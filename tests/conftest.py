@@ -155,6 +155,23 @@ def bucket(local_aws):
     s3.delete_bucket(Bucket=name)
 
 
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    """A gateway in this process whose engines are fakes: training_api.TrainingApi."""
+    from training_api import TrainingApi
+
+    served = TrainingApi(tmp_path_factory.mktemp("home"))
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def aws(gateway):
+    """The module's gateway; what a test left running is ended after it, since quotas count it."""
+    yield gateway
+    gateway.end_all()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def only_loopback():
     """Refuse any connection of the test process that would leave this machine."""

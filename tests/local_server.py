@@ -1,4 +1,4 @@
-"""Two ways to run pocketaws in a test: as a process, or in this process with an engine that is a fake."""
+"""Two ways to run pocketaws in a test: as a process, or in this process with engines that are fakes."""
 
 import contextlib
 import http.client
@@ -109,10 +109,49 @@ class FakeEngine:
         self.closed = True
 
 
-class InProcess:
-    """A gateway served in this process, so that a test can reach its jobs.
+class FakeHosting:
+    """Takes endpoints and runs nothing: the test moves them, most often with settle().
 
-    url, state, engine (a FakeEngine), client(service)
+    calls   [(method, endpoint, its other arguments)]
+    """
+
+    def __init__(self):
+        self.calls, self.closed = [], False
+
+    def create(self, endpoint, spec):
+        self.calls.append(("create", endpoint, spec))
+
+    def update(self, endpoint, spec, retain_weights=False):
+        self.calls.append(("update", endpoint, spec))
+
+    def update_weights(self, endpoint, changes):
+        self.calls.append(("update_weights", endpoint, changes))
+
+    def delete(self, endpoint, forget):
+        self.calls.append(("delete", endpoint, forget))
+
+    def close(self, grace_s: float):
+        self.closed = True
+
+    def settle(self) -> None:
+        """Do at once what the newest call asked for."""
+        method, endpoint, asked = self.calls[-1]
+        if method == "delete":
+            asked()
+            return
+        if method == "update_weights":
+            for name, change in asked.items():
+                now = {"current_weight": change["weight"], "current_count": change["count"]}
+                endpoint.set_variant(name, **{key: value for key, value in now.items() if value is not None})
+        else:
+            endpoint.serve(asked)
+        endpoint.move("InService")
+
+
+class InProcess:
+    """A gateway served in this process, so that a test can reach its jobs and endpoints.
+
+    url, state, engine (a FakeEngine), hosting (a FakeHosting), client(service)
     """
 
     def __init__(self, home: Path):
@@ -123,6 +162,7 @@ class InProcess:
         server.set_environment()
         self.state = State(home, "us-east-1")
         self.engine = self.state._engine = FakeEngine()
+        self.hosting = self.state._hosting = FakeHosting()
         gigabyte = 1024**3
         self._server = listener.listen(Gateway(self.state), 0, 8, gigabyte, gigabyte)
         self.url = self.state.url = f"http://127.0.0.1:{self._server.effective_port}"

@@ -7,20 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from botocore.exceptions import ClientError
 from local_server import TRUST, InProcess
-from training_api import FILE_MODE, IMAGE, MACHINE, TrainingApi, channel, create, refused, request_for
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    served = TrainingApi(tmp_path_factory.mktemp("home"))
-    yield served
-    served.close()
-
-
-@pytest.fixture(autouse=True)
-def no_job_left_running(aws):
-    yield
-    aws.end_jobs()
+from training_api import FILE_MODE, IMAGE, MACHINE, channel, create, refused, request_for
 
 
 def test_a_job_is_created_and_handed_to_the_engine(aws):

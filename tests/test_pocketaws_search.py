@@ -2,28 +2,15 @@
 
 import pytest
 from pocketaws import models
-from training_api import TrainingApi, channel, create, finished_job, refused, walk
+from training_api import channel, create, finished_job, refused, walk
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    served = TrainingApi(tmp_path_factory.mktemp("home"))
-    yield served
-    served.close()
-
-
-@pytest.fixture(autouse=True)
-def no_job_left_running(aws):
-    yield
-    aws.end_jobs()
-
-
-@pytest.fixture(scope="module")
-def found(aws):
+def found(gateway):
     """Three jobs to search: two Completed with metrics, one Failed."""
-    first = finished_job(aws, TrainingJobName="find-a", Tags=[{"Key": "team", "Value": "red"}])
+    first = finished_job(gateway, TrainingJobName="find-a", Tags=[{"Key": "team", "Value": "red"}])
     second = finished_job(
-        aws,
+        gateway,
         TrainingJobName="find-b",
         Tags=[{"Key": "team", "Value": "blue"}],
         HyperParameters={"epochs": "10", "learning_rate": "0.01"},
@@ -33,7 +20,7 @@ def found(aws):
         ],
     )
     second.final_metrics[0]["Value"] = 0.75
-    third = create(aws, TrainingJobName="find-c", HyperParameters={"optimizer": "adamw"})
+    third = create(gateway, TrainingJobName="find-c", HyperParameters={"optimizer": "adamw"})
     third.fail("ClientError: no")
     return [first, second, third]
 

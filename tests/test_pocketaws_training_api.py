@@ -5,21 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from pocketaws import models
-from training_api import TrainingApi, create, finished_job, refused, walk
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    served = TrainingApi(tmp_path_factory.mktemp("home"))
-    yield served
-    served.close()
-
-
-@pytest.fixture(autouse=True)
-def no_job_left_running(aws):
-    yield
-    aws.end_jobs()
-
+from training_api import create, finished_job, refused, walk
 
 # DescribeTrainingJob
 
@@ -103,12 +89,12 @@ def test_an_update_is_refused_by_name(aws):
 
 
 @pytest.fixture(scope="module")
-def listed(aws):
+def listed(gateway):
     """Twelve jobs whose names start with "listed": four Completed, four Failed, four Stopped."""
     jobs = []
     for number, status in enumerate(["Completed", "Failed", "Stopped"] * 4):
         job = create(
-            aws, TrainingJobName=f"listed-{number:02}", Tags=[{"Key": "n", "Value": str(number % 2)}]
+            gateway, TrainingJobName=f"listed-{number:02}", Tags=[{"Key": "n", "Value": str(number % 2)}]
         )
         job.move(status)
         jobs.append(job)

@@ -36,10 +36,12 @@ class TrainingApi(InProcess):
         self.role = role["Role"]["Arn"]
         self.sagemaker = self.client("sagemaker")
 
-    def end_jobs(self) -> None:
-        """End every job that runs: quotas count them."""
+    def end_all(self) -> None:
+        """End every job and forget every endpoint that runs: quotas count them."""
         for job in self.engine.started:
             job.move("Stopped")
+        for endpoint in self.state.endpoints.of("us-east-1", self.state.account):
+            self.state.endpoints.discard(endpoint)
 
 
 def request_for(aws, **changes) -> dict:

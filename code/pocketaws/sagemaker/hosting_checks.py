@@ -38,10 +38,10 @@ def refuse_model(request: dict) -> None:
     found = [name for name in ("VpcConfig", "EnableNetworkIsolation") if request.get(name)]
     if request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
         found.append("InferenceExecutionConfig.Mode Direct")
-    containers = containers_of(request)
-    if len(containers) > 1:
-        found.append(f"{len(containers)} Containers (an inference pipeline)")
-    for container in containers:
+    pipeline = request.get("Containers", [])
+    if len(pipeline) > 1:
+        found.append(f"{len(pipeline)} Containers (an inference pipeline)")
+    for container in containers_of(request):
         found += container_not_here(container)
     if found:
         raise not_here("sagemaker", f"CreateModel with {', '.join(found)}")
