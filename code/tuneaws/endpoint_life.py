@@ -12,6 +12,7 @@ An endpoint bills from its creation until it is deleted, asked or not. AWS has n
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 from botocore.exceptions import ClientError
 
@@ -97,14 +98,17 @@ def _row(sm, endpoint: dict, tags: dict) -> dict:
 
 
 def _machines(sm, endpoint: dict) -> list:
-    """[(instance type, how many), ...] of an endpoint, as far as its configuration is still there."""
+    """[(instance type, how many of all variants), ...], as far as the configuration is still there."""
     found = describe(sm, endpoint["EndpointName"]) or {}
     counts = {one["VariantName"]: one.get("CurrentInstanceCount")
               for one in found.get("ProductionVariants", [])}
     config_name = found.get("EndpointConfigName", "-")
     config = _found(sm.describe_endpoint_config, EndpointConfigName=config_name) or {}
-    return [(one["InstanceType"], counts.get(one["VariantName"]) or one["InitialInstanceCount"])
-            for one in config.get("ProductionVariants", []) if "InstanceType" in one]
+    totals = Counter()
+    for one in config.get("ProductionVariants", []):
+        if "InstanceType" in one:
+            totals[one["InstanceType"]] += counts.get(one["VariantName"]) or one["InitialInstanceCount"]
+    return list(totals.items())
 
 
 # --- wait

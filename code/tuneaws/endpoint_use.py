@@ -253,7 +253,7 @@ def _json(name: str, data: bytes):
 
 def _completion_text(name: str, body) -> str:
     """The text in a chat completion, in a chunk of one, or in [{"generated_text": ...}]."""
-    if isinstance(body, list) and body and "generated_text" in body[0]:
+    if isinstance(body, list) and body and isinstance(body[0], dict) and "generated_text" in body[0]:
         return body[0]["generated_text"]
     if isinstance(body, dict) and body.get("error"):
         error = body["error"]
