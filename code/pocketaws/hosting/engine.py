@@ -1,5 +1,6 @@
 """The engine: takes endpoints, runs each one's containers, sends requests to them, ends them all."""
 
+import json
 import logging
 import sys
 import threading
@@ -61,6 +62,11 @@ class Answer:
     body: bytes
     variant: str
     log_stream: str
+
+    @property
+    def json(self):
+        """The body, read as JSON."""
+        return json.loads(self.body)
 
 
 class StreamAnswer:
