@@ -308,7 +308,7 @@ def test_lead_is_the_first_lines_as_they_stand():
 def test_a_clear_winner_has_intervals_apart(report):
     assert report.beats("tuned", "base") and not report.beats("base", "tuned")
     assert report.verdict("tuned", "base").startswith("tuned beats base: 100.0 against")
-    assert report.verdict("base", "tuned").startswith("tuned beats base")
+    assert report.verdict("base", "tuned") == report.verdict("tuned", "base")
     assert [row["intervals overlap"] for row in report.compare("tuned", "base")] == ["no"] * 3
     assert report.warnings() == []
 
@@ -320,7 +320,7 @@ def test_two_that_are_alike_are_not_told_apart():
 
     done = evaluate({"one": right_on(0), "two": right_on(1)}, ROWS, PROMPT)
     assert not done.beats("one", "two") and not done.beats("two", "one")
-    assert done.verdict("one", "two").startswith("No difference to be seen between one and two")
+    assert "can't be told apart" in done.verdict("one", "two")
     assert done.compare("one", "two")[2]["intervals overlap"] == "yes"
 
 

@@ -135,14 +135,16 @@ class Report:
         mine, theirs, minus = (found[KINDS.index(kind)] for found in self._paired(system, other))
         if mine.mean is None:
             return f"{system} and {other} have no answered row in common"
-        figures = f"{mine.mean:.1f} against {theirs.mean:.1f} {LABELS[kind]}"
-        names = (system, other) if minus.mean >= 0 else (other, system)
+        names, means = (system, other), (mine.mean, theirs.mean)
+        if minus.mean < 0:
+            names, means = names[::-1], means[::-1]
+        figures = f"{means[0]:.1f} against {means[1]:.1f} {LABELS[kind]}"
         if not mine.overlaps(theirs):
             return f"{names[0]} beats {names[1]}: {figures}, 95 % intervals do not overlap"
         if minus.low > 0 or minus.high < 0:
             return (f"{names[0]} is ahead of {names[1]} by little: {figures}; the intervals overlap, "
                     "that of the paired difference holds no 0")
-        return f"No difference to be seen between {system} and {other}: {figures}, within what chance gives"
+        return f"{names[0]} and {names[1]} can't be told apart: {figures}, within what chance gives"
 
     def warnings(self) -> list:
         """What a reader should know before believing the figures, as sentences."""
