@@ -48,7 +48,7 @@ class FakeHosting:
     answer: object = None
     asked: list = field(default_factory=list)
 
-    def invoke(self, endpoint, body, headers, *, target_variant=None, timeout_s=60):
+    def invoke(self, endpoint, body, headers, *, target_variant=None, timeout_s=60, received_at=None):
         self.asked.append((body, headers, target_variant, timeout_s))
         found = self.answer(body) if callable(self.answer) else self.answer
         if isinstance(found, Exception):

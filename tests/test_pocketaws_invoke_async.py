@@ -23,12 +23,11 @@ def server(tmp_path_factory):
         server = InProcess(tmp_path_factory.mktemp("home"))
         server.later = endpoint_in_service(server.state, "later", CONFIG)
         endpoint_in_service(server.state, "now")
-        server.client("s3").create_bucket(Bucket="results")
+        server.s3 = server.client("s3")
+        server.s3.create_bucket(Bucket="results")
         yield server
-        server.client("s3").delete_objects(
-            Bucket="results", Delete={"Objects": [{"Key": k} for k in keys(server)]}
-        )
-        server.client("s3").delete_bucket(Bucket="results")
+        server.s3.delete_objects(Bucket="results", Delete={"Objects": [{"Key": k} for k in keys(server)]})
+        server.s3.delete_bucket(Bucket="results")
         server.close()
 
 
@@ -44,7 +43,7 @@ def runtime(server):
 
 
 def keys(server) -> list[str]:
-    return [row["Key"] for row in server.client("s3").list_objects_v2(Bucket="results").get("Contents", [])]
+    return [row["Key"] for row in server.s3.list_objects_v2(Bucket="results").get("Contents", [])]
 
 
 def read(server, uri: str) -> tuple[bytes, str]:
@@ -52,13 +51,13 @@ def read(server, uri: str) -> tuple[bytes, str]:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     assert bucket == "results"
     until(lambda: key in keys(server), 30)
-    found = server.client("s3").get_object(Bucket=bucket, Key=key)
+    found = server.s3.get_object(Bucket=bucket, Key=key)
     return found["Body"].read(), found["ContentType"]
 
 
 def put(server, content: bytes) -> str:
     key = f"in/{uuid.uuid4()}"
-    server.client("s3").put_object(Bucket="results", Key=key, Body=content)
+    server.s3.put_object(Bucket="results", Key=key, Body=content)
     return f"s3://results/{key}"
 
 
@@ -120,6 +119,15 @@ def test_what_goes_wrong_is_written_to_the_failure_path(server, hosting, runtime
     content, _ = read(server, answer["FailureLocation"])
     assert words in content.decode()
     assert answer["OutputLocation"].rpartition("/")[2] not in str(keys(server))
+
+
+def test_a_fault_of_pocketaws_is_a_failure_too_and_the_next_request_is_answered(server, hosting, runtime):
+    hosting.answer = KeyError("a bug")
+    answer = runtime.invoke_endpoint_async(EndpointName="later", Body=b"x")
+    assert b"pocketaws.log in its home says why" in read(server, answer["FailureLocation"])[0]
+    hosting.answer = FakeAnswer(200, {}, b"x")
+    answer = runtime.invoke_endpoint_async(EndpointName="later", Body=b"x")
+    assert read(server, answer["OutputLocation"])[0] == b"x"
 
 
 def test_without_a_failure_path_there_is_no_failure_location(server, hosting, runtime):

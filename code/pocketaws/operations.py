@@ -16,9 +16,11 @@ query and rest-xml alike.
 """
 
 import importlib
+import io
 import json
 import pkgutil
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore import xform_name
@@ -36,11 +38,12 @@ _OPERATIONS: dict[tuple[str, str], Any] = {}
 
 @dataclass
 class Context:
-    """Who asks, and the state of this local AWS."""
+    """Who asks, and the state of this local AWS. received_at: time.monotonic() of the request."""
 
     state: Any
     region: str
     account: str
+    received_at: float = field(default_factory=time.monotonic)
 
 
 def operation(service: str, name: str):
@@ -137,21 +140,23 @@ def _read(call: calls.Call, environ: dict, model) -> dict:
     body = calls.read_body(environ, call.service)
     if call.protocol == "json":
         return _json_object(body)
-    request = Request(environ)
+    payload = _blob_payload(model.input_shape)
+    # moto's request is part of a cycle, and would keep a large body until the garbage collector comes.
+    request = Request({**environ, "wsgi.input": io.BytesIO()} if payload else environ)
     try:
         parsed = PROTOCOL_PARSERS[call.protocol](model, map_type=dict).parse(
             {
                 "method": request.method,
                 "values": request.values,
                 "headers": request.headers,
-                "body": body,
+                "body": b"" if payload else body,
                 "url_path": request.path,
                 "url_params": call.labels,
             }
         )
     except ValueError as err:  # a header that should be a number, a body that should be JSON
         raise AwsError("SerializationException", f"The request cannot be read: {err}") from err
-    if payload := _blob_payload(model.input_shape):
+    if payload:
         parsed[payload] = body
     return _without_nulls(parsed)
 

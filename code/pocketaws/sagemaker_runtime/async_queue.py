@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pocketaws.aws_clients import AwsClients
-from pocketaws.errors import AwsError
+from pocketaws.errors import AwsError, internal_error
 from pocketaws.sagemaker_runtime import invocations
 
 log = logging.getLogger("pocketaws")
@@ -92,8 +92,6 @@ class Queue:
                 self._process(endpoint, waiting)
             except (BotoCoreError, ClientError) as err:
                 log.error("%s: an asynchronous answer could not be stored: %s", endpoint.name, err)
-            except Exception:  # a worker lives on, and the log says what it met
-                log.exception("failed in an asynchronous invocation of %s", endpoint.name)
             del endpoint, waiting
 
     def _process(self, endpoint, waiting: Waiting) -> None:
@@ -103,14 +101,21 @@ class Queue:
                 raise AwsError("Expired", f"The request was in the queue for more than {waiting.ttl_s} s.")
             body = self._input(waiting) if waiting.body is None else waiting.body
             invoke = self._hosting.invoke
-            answer = invocations.asked(invoke, endpoint, body, waiting.headers, None, waiting.timeout_s)
+            answer = invocations.asked(invoke, endpoint, body, waiting.headers, timeout_s=waiting.timeout_s)
         except AwsError as err:
             log.info("%s: asynchronous request failed: %s %s", endpoint.name, err.code, err.message)
-            if waiting.failure:
-                self._put(waiting.failure, err.message.encode(), "text/plain")
+            self._fail(waiting, err)
+            return
+        except Exception:  # whoever waits for an answer in S3 has to find something there
+            log.exception("failed in an asynchronous invocation of %s", endpoint.name)
+            self._fail(waiting, internal_error("sagemaker-runtime", "InvokeEndpointAsync"))
             return
         kind = invocations.described(answer)["ContentType"] or "application/octet-stream"
         self._put(waiting.output, answer.body, kind)
+
+    def _fail(self, waiting: Waiting, err: AwsError) -> None:
+        if waiting.failure:
+            self._put(waiting.failure, err.message.encode(), "text/plain")
 
     def _input(self, waiting: Waiting) -> bytes:
         bucket, key = waiting.input

@@ -68,16 +68,18 @@ def headers_for_container(request: dict) -> dict[str, str]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def asked(invoke, endpoint, body: bytes, headers: dict, target_variant: str | None, timeout_s: float):
+def asked(invoke, endpoint, body: bytes, headers: dict, **named):
     """What the engine's invoke or invoke_stream answers, if the container's status is 2xx.
 
+    named   as those take it: timeout_s, target_variant, received_at
     Raises ModelError for another status and for no answer, ValidationError for a variant that is not there,
     ServiceUnavailable when no container can answer.
     """
     try:
-        answer = invoke(endpoint, body, headers, target_variant=target_variant, timeout_s=timeout_s)
-    except NoSuchVariant:
-        raise validation_error(f"Variant {target_variant} of endpoint {endpoint.name} not found.") from None
+        answer = invoke(endpoint, body, headers, **named)
+    except NoSuchVariant as err:
+        name = named["target_variant"]
+        raise validation_error(f"Variant {name} of endpoint {endpoint.name} not found.") from err
     except NotServing as err:
         raise model_errors.unavailable(str(err)) from err
     except ContainerTimeout as err:

@@ -14,8 +14,9 @@ def invoke_endpoint(context, request: dict) -> dict:
         endpoint,
         invocations.checked_body(request),
         invocations.headers_for_container(request),
-        request.get("TargetVariant"),
-        invocations.ANSWER_WITHIN_S,
+        timeout_s=invocations.ANSWER_WITHIN_S,
+        target_variant=request.get("TargetVariant"),
+        received_at=context.received_at,
     )
     return {**invocations.described(answer), "Body": answer.body}
 
@@ -29,8 +30,9 @@ def invoke_endpoint_with_response_stream(context, request: dict) -> dict:
         endpoint,
         invocations.checked_body(request),
         invocations.headers_for_container(request),
-        request.get("TargetVariant"),
-        invocations.STREAM_WITHIN_S,
+        timeout_s=invocations.STREAM_WITHIN_S,
+        target_variant=request.get("TargetVariant"),
+        received_at=context.received_at,
     )
     return {**invocations.described(answer), "Body": Parts(answer)}
 
