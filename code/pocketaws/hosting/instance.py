@@ -141,7 +141,7 @@ class Instance:
                 say, ended = "", self._wait_for_end(host, None)
                 if (ended or {}).get("code") != 0:
                     host.close()
-                    return self._not_up("Its requirements.txt could not be installed", ended), False
+                    return self._not_up("The installation of its requirements.txt", ended), False
             argv = containers.command(self._folder, self._variant, python)
             host.run(argv, str(self._folder.root), self._env, say)
             ended = self._wait_until_healthy(host)
