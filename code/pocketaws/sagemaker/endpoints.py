@@ -177,7 +177,8 @@ def delete_endpoint(context, request: dict) -> None:
     endpoint = endpoint_of(context, request["EndpointName"])
     engine = context.state.hosting
     claim(endpoint, "Deleting")
-    engine.delete(endpoint, lambda: context.state.endpoints.discard(endpoint))
+    forget = context.state.endpoints.discard
+    _start(lambda: engine.delete(endpoint, lambda: forget(endpoint)), undo=lambda: None)
 
 
 def endpoint_of(context, name: str) -> Endpoint:

@@ -20,7 +20,7 @@ MAX_ENVIRONMENT = 32 * 1024  # bytes of all keys and values, API_ContainerDefini
 # Members whose effect the local AWS cannot give. To accept them and do nothing would be to pretend.
 CONTAINER_NOT_HERE = (
     "MultiModelConfig", "AdditionalModelDataSources", "AdditionalS3DataSource", "InferenceSpecificationName",
-    "ContainerMetricsConfig",
+    "ContainerMetricsConfig", "ProductId", "ModelDataETag", "IsCheckpoint",
 )  # fmt: skip
 VARIANT_NOT_HERE = (
     "ServerlessConfig", "InstancePools", "VariantInstanceProvisionTimeoutInSeconds", "AcceleratorType",

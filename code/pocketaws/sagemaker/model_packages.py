@@ -122,7 +122,10 @@ def _same_token(context, request: dict) -> ModelPackage | None:
 @operation("sagemaker", "DescribeModelPackage")
 def describe_model_package(context, request: dict) -> dict:
     """One version, by ARN or by "group/1"."""
-    return package_of(context, request["ModelPackageName"]).describe()
+    described = package_of(context, request["ModelPackageName"]).describe()
+    if request.get("IncludedData") == "MetadataOnly" and "ModelCardContent" in described.get("ModelCard", {}):
+        raise not_here("sagemaker", "DescribeModelPackage with IncludedData MetadataOnly of a model card")
+    return described
 
 
 @operation("sagemaker", "BatchDescribeModelPackage")
