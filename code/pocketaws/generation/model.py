@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import warnings
 from pathlib import Path
 
 ADAPTER = "adapter_config.json"
@@ -114,12 +115,20 @@ def load(
         tokenizer = AutoTokenizer.from_pretrained(files)
         model = AutoModelForCausalLM.from_pretrained(source, dtype=_dtype(dtype, device)).to(device)
         if adapter is not None:
-            from peft import PeftModel
-
-            model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+            model = _with_adapter(model, str(adapter))
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as err:
         raise LoadError(f"cannot load {source}{_with(adapter)}: {err}") from err
     return ChatModel(model, tokenizer, context)
+
+
+def _with_adapter(model, folder: str):
+    """The model with the adapter added to its weights: a step then costs what the base model's does."""
+    from peft import PeftModel
+
+    with warnings.catch_warnings():
+        # peft reads an attribute of the model that transformers 5 renames; it works.
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing. is deprecated", FutureWarning)
+        return PeftModel.from_pretrained(model, folder).merge_and_unload()
 
 
 def _with(adapter) -> str:
