@@ -46,7 +46,6 @@ def variables(folder: ContainerFolder, variant: VariantSpec, settings, region: s
         "SAGEMAKER_REGION": region,
         "SAGEMAKER_BASE_DIR": str(folder.root),
         "SM_MODEL_DIR": str(folder.model),
-        "POCKETAWS_IMAGE": container.image,
         "POCKETAWS_IMAGE_FAMILY": kind,
         "POCKETAWS_PACKAGES": str(folder.packages),
     }

@@ -56,8 +56,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, required=True, help="the instance's folder: takes the port file"
     )
-    image = os.environ.get("POCKETAWS_IMAGE", "vllm")
-    parser.add_argument("--image", default=image, help="the model's image, which says the protocol")
+    parser.add_argument("--image", required=True, help="the model's image, which says the protocol")
     args = parser.parse_args()
     model_dir = Path(os.environ.get("SM_MODEL_DIR", args.folder / "model"))
     try:
