@@ -5,6 +5,7 @@ Runs with transformers 4.51 (AWS's newest Hugging Face inference image) to 5.x, 
 
 import queue
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +46,18 @@ def load(source: str, adapter: str | None = None, gpu: int | None = None) -> "Ch
     tokenizer = AutoTokenizer.from_pretrained(beside)
     model = AutoModelForCausalLM.from_pretrained(source, **{_dtype_name(): dtype}).to(device)
     if adapter:
-        from peft import PeftModel
-
-        # Merged: a token costs what it costs the base model, instead of two small products more a layer.
-        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+        model = _with_adapter(model, adapter)
     return ChatModel(model.eval(), tokenizer, Path(adapter or source).name)
+
+
+def _with_adapter(model, adapter: str):
+    """Merge an adapter in: a token costs what the base model's does, not two small products a layer more."""
+    from peft import PeftModel
+
+    with warnings.catch_warnings():
+        # peft reads an attribute of the model that transformers 5 renames; it works.
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing. is deprecated", FutureWarning)
+        return PeftModel.from_pretrained(model, adapter).merge_and_unload()
 
 
 def _dtype_name() -> str:
