@@ -7,8 +7,9 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import EventStreamError
 from hosting_aid import IMAGE, tiny_archive
-from tuneaws import autoscaling, config, endpoint_models, endpoint_use, endpoints, prices
+from tuneaws import autoscaling, config, endpoint_life, endpoint_models, endpoint_use, endpoints, prices
 from tuneaws.endpoint_use import EndpointError
 from tuneaws.lesson import table
 
@@ -161,6 +162,28 @@ def test_one_whole_answer_is_a_stream_of_one_piece():
     assert list(endpoint_use.read_stream("e", [b'data: {"choices": [], "usage": {}}\n\n'])) == []
 
 
+def test_a_stream_that_breaks_off_gives_what_came_and_then_the_reason():
+    class Runtime:
+        def invoke_endpoint_with_response_stream(self, **request):
+            return {"Body": self.events()}
+
+        def events(self):
+            yield {"PayloadPart": {"Bytes": chunk("one ")}}
+            said = {"Error": {"Code": "ModelStreamError", "Message": "the process ended"}}
+            raise EventStreamError(said, "InvokeEndpointWithResponseStream")
+
+    came = endpoints.stream(Runtime(), "e", "hello")
+    assert next(came) == "one "
+    with pytest.raises(EndpointError, match="e broke off in the middle of an answer.*the process ended"):
+        next(came)
+
+
+@pytest.mark.parametrize("seconds, words", [
+    (7110, "1 h 58 min"), (200, "3 min 20 s"), (0, "0 min 0 s"), (-120.4, "over since 2 min 0 s")])
+def test_a_time_left_is_said_in_words(seconds, words):
+    assert endpoint_life.span(seconds) == words
+
+
 @pytest.mark.parametrize("part, words", [
     (b'data: {"error": {"message": "out of memory"}}\n\n', "e: out of memory"),
     (b"<html>", "something that is not JSON"),
@@ -235,6 +258,21 @@ def test_deploying_again_changes_nothing_and_another_model_updates(aws, containe
     assert endpoints.describe(aws.sm, "again") is None and endpoints.delete(aws.sm, "again") == []
 
 
+def test_deploying_again_sets_shifted_weights_back(aws, container, pair, capsys):
+    variants = [endpoints.variant(name, container(name), "ml.m5.xlarge") for name in ("base", "tuned")]
+    endpoints.shift(aws.sm, pair, {"base": 3})
+    endpoints.put(aws.sm, aws.logs, pair, variants, aws.role, TAGS, ttl_s=3600)
+    assert "its weights were shifted, and are set back" in capsys.readouterr().out
+    assert endpoints.weights(aws.sm, pair) == {"base": 0.5, "tuned": 0.5}
+
+
+def test_somebody_elses_endpoint_of_the_same_name_is_not_touched(aws, container, pair):
+    with pytest.raises(EndpointError, match="(?s)does not carry the tag course=mine.*Fix: another name"):
+        mine = [{"Key": "course", "Value": "mine"}]
+        endpoints.put(aws.sm, aws.logs, pair, one(container), aws.role, mine, 60)
+    assert set(endpoints.weights(aws.sm, pair)) == {"base", "tuned"}
+
+
 def test_a_container_that_does_not_start_fails_with_its_own_last_words(aws, container, capsys):
     broken = [endpoints.variant("base", container("base", broken="x"), "ml.m5.xlarge")]
     with pytest.raises(EndpointError) as caught:
@@ -257,7 +295,8 @@ def test_the_clean_up_takes_what_is_over_its_time_and_leaves_the_rest(aws, conta
     assert 590 < endpoints.time_left(aws.sm, "brief") <= 600
     rows = {row["endpoint"]: row for row in endpoints.list_endpoints(aws.sm, COURSE)}
     assert set(rows) == {"brief", pair}
-    assert rows["brief"]["time left"] == "10 min" and rows["brief"]["USD so far"] == "0.00"
+    assert re.fullmatch("9 min [0-9]+ s", rows["brief"]["time left"])
+    assert rows["brief"]["USD on AWS"] == "0.00"
     assert rows["brief"]["machines"] == "1 x ml.m5.xlarge"
     assert endpoints.delete_expired(aws.sm, COURSE) == []
     endpoints.keep(aws.sm, "brief", -1)
@@ -299,10 +338,11 @@ def talker_code(tmp_path, monkeypatch):
 
 
 def test_the_base_model_is_deployed_from_an_archive_with_only_the_code(aws, session, talker_code, capsys):
-    cfg = config.load(**{"project.tags": COURSE, "project.name": "from-cfg"})
+    cfg = config.load(**{"project.tags": {**COURSE, "part": "cfg"}, "project.name": "from-cfg"})
     name = endpoints.deploy_base(cfg, session, aws.bucket)
     said = capsys.readouterr().out
-    assert name == "from-cfg-base" and said.startswith("here it costs nothing. On AWS:\n1 x ml.g5.xlarge")
+    price = "free here; on AWS at worst 1.41 USD in 60 minutes, 33.79 USD a day if forgotten\n"
+    assert name == "from-cfg-base" and said.startswith(price)
     assert "1 of code" in said and "InService" in said
     assert endpoints.predict(aws.runtime, name, "hello") == "pocketaws/chat-1m: hello"
     assert endpoints.deploy_base(cfg, session, aws.bucket) == name
@@ -311,7 +351,9 @@ def test_the_base_model_is_deployed_from_an_archive_with_only_the_code(aws, sess
     (talker_code / "more.py").write_text("")
     endpoints.deploy_base(cfg, session, aws.bucket)
     assert "exists and is updated" in capsys.readouterr().out  # other code is another archive
-    endpoints.delete(aws.sm, name)
+    assert endpoints.delete_all(aws.sm, {"part": "cfg"}) == [name]
+    with pytest.raises(ValueError, match="every endpoint of the account"):
+        endpoints.delete_all(aws.sm, {})
 
 
 def test_on_aws_the_whole_time_to_live_of_all_variants_is_held_to_the_budget(capsys):

@@ -7,7 +7,10 @@
     huggingface    the SageMaker estimator                          (estimator/, launch)
     training_jobs  find, watch, stop and explain a training job     (job_lines, logs, artifacts)
     metrics        log lines -> a table -> the loss curve
-    prices         what a job costs before it is started
+    endpoints      deploy, talk to, list and delete an endpoint     (endpoint_*, llm_images)
+    load_test      latency and requests a second under load         (autoscaling)
+    registry       versions of a model: register, approve, deploy
+    prices         what a job or an endpoint costs before it is started
 
 In brackets: the modules that do the parts. Nothing happens at import, and no module imports the SageMaker
 SDK before it needs it.

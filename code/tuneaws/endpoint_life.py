@@ -55,8 +55,8 @@ def list_endpoints(sm, tags: dict) -> list:
     """One row for each endpoint that carries all `tags`, newest first: status, machines, time left, cost.
 
     tags  {"course": "tuneaws"}; {}: all of the account's
-    "USD so far" is what AWS has charged since its creation, by the price in tuneaws.prices; None: not known.
-    In local it costs nothing, and the column says what it would have cost.
+    "USD on AWS" is the price in tuneaws.prices since its creation; None: not known. In local nothing is paid,
+    and the column says what it would have been.
     """
     rows = []
     pages = sm.get_paginator("list_endpoints").paginate(SortBy="CreationTime", SortOrder="Descending")
@@ -83,7 +83,7 @@ def show(sm, name: str) -> None:
 
 def _row(sm, endpoint: dict, tags: dict) -> dict:
     expires = requests.read_expires(tags)
-    left = f"{(expires - requests.now()).total_seconds() / 60:.0f} min" if expires else "no limit"
+    left = span((expires - requests.now()).total_seconds()) if expires else "no limit"
     machines = _machines(sm, endpoint)
     hours = (requests.now() - endpoint["CreationTime"]).total_seconds() / 3600
     try:
@@ -94,7 +94,15 @@ def _row(sm, endpoint: dict, tags: dict) -> dict:
     return {"endpoint": endpoint["EndpointName"], "status": endpoint["EndpointStatus"],
             "machines": ", ".join(f"{count} x {kind}" for kind, count in machines),
             "created": f"{endpoint['CreationTime']:%Y-%m-%d %H:%M}", "time left": left,
-            "USD so far": None if cost is None else f"{cost:.2f}"}
+            "USD on AWS": None if cost is None else f"{cost:.2f}"}
+
+
+def span(seconds: float) -> str:
+    """A time left, for people: "1 h 58 min", "3 min 20 s", "over since 2 min 0 s"."""
+    if seconds < 0:
+        return f"over since {span(-seconds)}"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
 
 
 def _machines(sm, endpoint: dict) -> list:
@@ -208,6 +216,19 @@ def delete_expired(sm, tags: dict) -> list:
         if left is not None and left <= 0:
             delete(sm, row["endpoint"])
             names.append(row["endpoint"])
+    return names
+
+
+def delete_all(sm, tags: dict) -> list:
+    """Delete every endpoint that carries all `tags`, whatever its time; return their names.
+
+    Raises  ValueError without tags: that would be every endpoint of the account
+    """
+    if not tags:
+        raise ValueError("no tags: that would delete every endpoint of the account. Fix: cfg.project.tags")
+    names = [row["endpoint"] for row in list_endpoints(sm, tags)]
+    for name in names:
+        delete(sm, name)
     return names
 
 

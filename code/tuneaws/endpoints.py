@@ -21,6 +21,7 @@ from tuneaws import config, endpoint_life, endpoint_models, prices, training_job
 from tuneaws import endpoint_requests as requests
 from tuneaws.endpoint_life import (
     delete,
+    delete_all,
     delete_expired,
     describe,
     explain_failure,
@@ -46,10 +47,10 @@ from tuneaws.endpoint_use import (
 )
 
 __all__ = ["Answer", "Chat", "EndpointError", "Variant", "ask", "chat", "container_from", "delete",
-           "delete_expired", "deploy", "deploy_base", "deploy_job", "deploy_newest", "deploy_version",
-           "describe", "explain_failure", "generator", "keep", "list_endpoints", "log_lines", "predict",
-           "predict_batch", "put", "runtime_client", "shift", "show", "show_price", "stream", "time_left",
-           "variant", "variant_metrics", "watch", "weights", "who_answered"]
+           "delete_all", "delete_expired", "deploy", "deploy_base", "deploy_job", "deploy_newest",
+           "deploy_version", "describe", "explain_failure", "generator", "keep", "list_endpoints",
+           "log_lines", "predict", "predict_batch", "put", "runtime_client", "shift", "show", "show_price",
+           "stream", "time_left", "variant", "variant_metrics", "watch", "weights", "who_answered"]
 
 FREE_WAY = 'or set WHERE = "local" and go on for free.'
 chat = Chat
@@ -66,18 +67,23 @@ def show_price(cfg, session, instances: int | None = None, instance_type: str | 
     instances     of all variants together; None: the configuration's, as are instance_type and ttl_s
     Raises        prices.PriceError on aws if the whole time to live costs more than budget_usd
     """
+    cost = _cost(cfg, session, instances, instance_type, ttl_s)
+    local = session.where == "local"
+    print("here it costs nothing. On AWS:" if local else "on AWS, your account:", cost, sep="\n")
+    if not local:
+        prices.check_budget(cost, cfg.budget_usd)
+    return cost.price
+
+
+def _cost(cfg, session, instances=None, instance_type=None, ttl_s=None) -> prices.HostingEstimate:
     local = session.where == "local"
     one = (config.load(where="aws") if local else cfg).endpoint
     kind = instance_type or one.instance_type
     price = (prices.hosting_price(kind, session.region) if local else
              prices.best_price(session.boto.client("pricing", region_name="us-east-1"), kind, session.region,
                                "Host"))
-    cost = prices.hosting_estimate(kind, instances or one.instance_count, session.region, ttl_s or one.ttl_s,
+    return prices.hosting_estimate(kind, instances or one.instance_count, session.region, ttl_s or one.ttl_s,
                                    price)
-    print("here it costs nothing. On AWS:" if local else "on AWS, your account:", cost, sep="\n")
-    if not local:
-        prices.check_budget(cost, cfg.budget_usd)
-    return price
 
 
 # --- deploy
@@ -92,20 +98,24 @@ def deploy(cfg, session, bucket: str, sources: dict, name: str | None = None, sh
     name     of the endpoint; None: "<project>-<the variants>", such as "tuneaws-base-tuned"
     shares   {variant: weight}; None: all the same
     ttl_s    time to live in seconds; None: the configuration's
-    Shows the price first. The second time it changes the endpoint, or finds that there is nothing to change.
+    Shows the price first: on aws all of show_price(), in local one line. The second time it changes the
+    endpoint, or finds that there is nothing to change.
     Raises   prices.PriceError over the budget, EndpointError when it fails, with the container's last words
     """
     one = cfg.endpoint
     name = name or "-".join([cfg.project.name, *sources])
     requests.check_name(name)
-    ttl_s = ttl_s or one.ttl_s
-    show_price(cfg, session, one.instance_count * len(sources), ttl_s=ttl_s)
+    if session.where == "aws":
+        show_price(cfg, session, one.instance_count * len(sources), ttl_s=ttl_s)
+    else:
+        cost = _cost(cfg, session, one.instance_count * len(sources), ttl_s=ttl_s)
+        print(f"free here; on AWS {cost.short()}")
     variants = [requests.variant(label, container_from(cfg, session, bucket, source), one.instance_type,
                                  instance_count=one.instance_count, weight=(shares or {}).get(label, 1.0),
                                  startup_timeout_s=one.startup_timeout_s)
                 for label, source in sources.items()]
     put(session.client("sagemaker"), session.client("logs"), name, variants, session.role_arn,
-        cfg.project.tag_list(), ttl_s)
+        cfg.project.tag_list(), ttl_s or one.ttl_s)
     return name
 
 
@@ -160,13 +170,15 @@ def put(sm, logs, name: str, variants: list, role_arn: str, tags: list, ttl_s: f
     ttl_s      seconds from now until delete_expired() takes it
     timeout_s  give up waiting after so long; the endpoint goes on
     Costs      on AWS, all instances from the creation until it is deleted
-    Raises     EndpointError
+    Raises     EndpointError, also when an endpoint of this name does not carry the tags: somebody else's
     """
     requests.check_name(name)
     wanted = requests.config_request(name, variants, role_arn, tags)
+    _check_ours(sm, name, tags)
     found = _settled(sm, logs, name, timeout_s)
     if found and found["EndpointConfigName"] == wanted["EndpointConfigName"]:
         print(f"{name}: already serves exactly this; nothing to change")
+        _restore_weights(sm, name, variants)
     else:
         for one in variants:
             _create(sm.create_model, requests.model_request(name, one, role_arn, tags))
@@ -180,6 +192,26 @@ def put(sm, logs, name: str, variants: list, role_arn: str, tags: list, ttl_s: f
     keep(sm, name, ttl_s)
     print(f"{name}: lives {ttl_s / 60:.0f} minutes from now; endpoints.delete(sm, {name!r}) ends it earlier")
     return found
+
+
+def _check_ours(sm, name: str, tags: list) -> None:
+    found = describe(sm, name)
+    there = endpoint_life.tags_of(sm, found["EndpointArn"]) if found else {}
+    missing = [tag for tag in tags if there.get(tag["Key"]) != tag["Value"]]
+    if found and missing:
+        raise EndpointError(f"the endpoint {name!r} is there, and does not carry the tag {missing[0]['Key']}="
+                            f"{missing[0]['Value']}: it is not the course's, and is not changed.\n"
+                            "Fix: another name=, or another project.name in config.yaml")
+
+
+def _restore_weights(sm, name: str, variants: list) -> None:
+    """The weights may have been shifted since; the configuration does not show it."""
+    total = sum(one.weight for one in variants)
+    wanted = {one.name: one.weight / total for one in variants}
+    there = weights(sm, name)
+    if any(abs(there[label] - share) > 1e-6 for label, share in wanted.items()):
+        print(f"{name}: its weights were shifted, and are set back")
+        shift(sm, name, {one.name: one.weight for one in variants})
 
 
 def _settled(sm, logs, name: str, timeout_s: float) -> dict | None:

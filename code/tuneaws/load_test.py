@@ -107,7 +107,7 @@ def load_message(rows: list) -> str:
     end = f"; {failed} requests failed" if failed else ""
     if len(answered) == 1:
         return f"{first['requests/s']:.3g} requests a second, p95 {first['p95 s']:.3g} s{end}"
-    return (f"At most {best['requests/s']:.3g} requests a second, with {best['concurrency']} at once; "
+    return (f"At most {best['requests/s']:.2g} requests a second, with {best['concurrency']} at once; "
             f"p95 {first['p95 s']:.2g} s → {last['p95 s']:.2g} s{end}")
 
 
@@ -136,6 +136,7 @@ def plot(rows: list, axes=None):
         ax.set_xscale("log", base=2)
         ax.set_xticks(x, [str(level) for level in x])
         ax.minorticks_off()
+        ax.margins(y=0.1)
         ax.set_ylim(bottom=0)
         ax.grid(alpha=0.3)
     return axes

@@ -139,6 +139,11 @@ class HostingEstimate:
         """24 hours of an endpoint that was forgotten."""
         return self.usd(86_400)
 
+    def short(self) -> str:
+        """One line: "at worst 1.41 USD in 60 minutes, 33.79 USD a day if forgotten"."""
+        return (f"at worst {self.worst_usd:.2f} USD in {self.ttl_s / 60:.0f} minutes, "
+                f"{self.usd_a_day:.2f} USD a day if forgotten")
+
     def __str__(self) -> str:
         price = self.price
         return "\n".join([
