@@ -1,9 +1,11 @@
 """Models, endpoint configs and endpoints by raw boto3. The engine is a fake: the tests move endpoints."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from botocore.exceptions import ClientError
 from hosting_api import (
     DATA,
     IMAGE,
@@ -260,6 +262,8 @@ def test_what_no_variant_here_can_do_is_refused_by_name(aws, changes, named):
         ({"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://learner/out",
                                                     "NotificationConfig": {"SuccessTopic": TOPIC}}}},
          "AsyncInferenceConfig.OutputConfig.NotificationConfig"),
+        ({"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "https://learner.s3.amazonaws.com/out"}}},
+         "AsyncInferenceConfig.OutputConfig.S3OutputPath https://"),
     ],
 )  # fmt: skip
 def test_what_no_config_here_can_do_is_refused_by_name(aws, changes, named):
@@ -563,6 +567,46 @@ def test_a_config_in_use_may_be_deleted_and_its_endpoint_goes_on(aws):
         refused(aws.sagemaker.describe_endpoint_config, EndpointConfigName=config_name)[0]
         == "ValidationException"
     )
+
+
+def at_once(count: int, call) -> list[str]:
+    """Call with 0 … count - 1 from as many threads; "" or the error's code of each."""
+
+    def ask(number: int) -> str:
+        try:
+            call(number)
+        except ClientError as err:
+            return err.response["Error"]["Code"]
+        return ""
+
+    with ThreadPoolExecutor(count) as pool:
+        return sorted(pool.map(ask, range(count)))
+
+
+def test_of_requests_at_once_one_is_taken(aws):
+    first, name = config(aws), new_name("endpoint")
+    others = [config(aws) for _ in range(6)]
+    create, update = aws.sagemaker.create_endpoint, aws.sagemaker.update_endpoint
+    refusals = ["ValidationException"] * 5
+    for call in (
+        lambda number: create(EndpointName=name, EndpointConfigName=first),
+        lambda number: update(EndpointName=name, EndpointConfigName=others[number]),
+        lambda number: aws.sagemaker.delete_endpoint(EndpointName=name),
+    ):
+        before = len(aws.hosting.calls)
+        assert at_once(6, call) == ["", *refusals]
+        assert len(aws.hosting.calls) == before + 1
+        aws.hosting.settle()
+    assert aws.hosting.calls[-2][2].config_name in others
+
+
+def test_the_waiters_of_boto3_know_every_answer(aws):
+    name = endpoint(aws)
+    once = {"Delay": 0, "MaxAttempts": 1}
+    aws.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig=once)
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+    aws.hosting.settle()
+    aws.sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig=once)
 
 
 # quotas

@@ -1,5 +1,7 @@
 """The model registry by raw boto3: groups, versions, approval, and models made from a version."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hosting_api import (
     DATA,
@@ -198,6 +200,23 @@ def test_the_same_client_token_gives_the_same_version(aws):
         aws.sagemaker.create_model_package, **version_request(name, ClientToken="once", Task="OTHER")
     )
     assert code == "ConflictException" and "'once'" in message
+
+
+def test_versions_registered_at_once_get_a_number_each(aws):
+    name = group(aws)
+    with ThreadPoolExecutor(8) as pool:
+        arns = set(pool.map(lambda _: version(aws, name), range(16)))
+    assert sorted(int(arn.rpartition("/")[2]) for arn in arns) == list(range(1, 17))
+
+
+def test_metadata_only_is_refused_where_a_model_card_would_have_to_be_cut(aws):
+    name = group(aws)
+    plain, carded = version(aws, name), version(aws, name, ModelCard={"ModelCardContent": "{}"})
+    ask = aws.sagemaker.describe_model_package
+    assert ask(ModelPackageName=plain, IncludedData="MetadataOnly")["ModelPackageVersion"] == 1
+    assert ask(ModelPackageName=carded)["ModelCard"] == {"ModelCardContent": "{}"}
+    code, message = refused(ask, ModelPackageName=carded, IncludedData="MetadataOnly")
+    assert code == "NotImplemented" and "IncludedData MetadataOnly" in message
 
 
 def containers(**changes) -> dict:

@@ -22,6 +22,7 @@ CONTAINER_NOT_HERE = (
     "MultiModelConfig", "AdditionalModelDataSources", "AdditionalS3DataSource", "InferenceSpecificationName",
     "ContainerMetricsConfig", "ProductId", "ModelDataETag", "IsCheckpoint",
 )  # fmt: skip
+# VolumeSizeInGB and InferenceAmiVersion describe the machine, as InstanceType does: kept and shown, no more.
 VARIANT_NOT_HERE = (
     "ServerlessConfig", "InstancePools", "VariantInstanceProvisionTimeoutInSeconds", "AcceleratorType",
     "CoreDumpConfig", "EnableSSMAccess", "ManagedInstanceScaling", "CapacityReservationConfig",
@@ -76,6 +77,9 @@ def refuse_config(request: dict) -> None:
     output = request.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
     found += [f"AsyncInferenceConfig.OutputConfig.{name}" for name in ("NotificationConfig", "KmsKeyId")
               if output.get(name)]  # fmt: skip
+    for name in ("S3OutputPath", "S3FailurePath"):
+        if not output.get(name, "s3://").startswith("s3://"):
+            found.append(f"AsyncInferenceConfig.OutputConfig.{name} {output[name]} (not s3://)")
     for variant in request["ProductionVariants"]:
         found += [f"variant {variant['VariantName']} with {what}" for what in _variant_not_here(variant)]
     if found:
