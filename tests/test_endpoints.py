@@ -6,12 +6,15 @@ import time
 from datetime import datetime, timezone
 from types import SimpleNamespace
 
+import boto3
+import delete_endpoints
 import pytest
 from botocore.exceptions import EventStreamError
 from hosting_aid import IMAGE, tiny_archive
 from tuneaws import autoscaling, config, endpoint_life, endpoint_models, endpoint_use, endpoints, prices
 from tuneaws.endpoint_use import EndpointError
 from tuneaws.lesson import table
+from tuneaws.load_test import load_test, sender
 
 TAGS = [{"Key": "course", "Value": "tuneaws-endpoints-test"}]
 COURSE = {"course": "tuneaws-endpoints-test"}
@@ -311,6 +314,24 @@ def test_the_clean_up_takes_what_is_over_its_time_and_leaves_the_rest(aws, conta
     assert re.search(r"variant base +weight \d, 1 instances", said) and "2 x ml.m5.xlarge" in said
 
 
+def test_the_clean_up_script_lists_waits_and_deletes(aws, container, monkeypatch, capsys):
+    tags = {**COURSE, "part": "script"}
+    monkeypatch.setattr(config, "load", lambda *a, **k: SimpleNamespace(
+        where="local", region=None, account=None, sagemaker=SimpleNamespace(role_arn=None),
+        project=SimpleNamespace(tags=tags)))
+    monkeypatch.setattr("tuneaws.session.connect", lambda *a: SimpleNamespace(client=lambda name: aws.sm))
+    listed = [*TAGS, {"Key": "part", "Value": "script"}]
+    endpoints.put(aws.sm, aws.logs, "scripted", one(container), aws.role, listed, ttl_s=600)
+    assert delete_endpoints.main(["--list"]) == delete_endpoints.main([]) == 0
+    said = capsys.readouterr().out
+    assert said.count("scripted  InService") == 2 and "deleted" not in said
+    assert said.endswith("1 endpoints with the course's tags are left, and bill on AWS\n")
+    endpoints.keep(aws.sm, "scripted", 1)
+    assert delete_endpoints.main(["--wait", "--every-s", "0.1"]) == 0
+    assert "deleted scripted\n0 endpoints with the course's tags are left\n" in capsys.readouterr().out
+    assert delete_endpoints.main(["--all"]) == 0 and "(no rows)" in capsys.readouterr().out
+
+
 def test_log_lines_of_one_variant_or_of_all(aws, pair):
     both = endpoints.log_lines(aws.logs, pair)
     own = endpoints.log_lines(aws.logs, pair, variant="base")
@@ -356,6 +377,36 @@ def test_the_base_model_is_deployed_from_an_archive_with_only_the_code(aws, sess
         endpoints.delete_all(aws.sm, {})
 
 
+def test_a_jobs_model_is_packed_once_with_the_code_and_deployed(aws, session, talker_code, capsys):
+    cfg = config.load(**{"project.tags": {**COURSE, "part": "job"}, "project.name": "from-job"})
+    files = {"merged/config.json": "{}", "adapter_config.json": "{}"}
+    aws.s3.put_object(Bucket=aws.bucket, Key="job/model.tar.gz", Body=tiny_archive("old code", files))
+    job = {"TrainingJobName": "job-1", "TrainingJobStatus": "Completed",
+           "ModelArtifacts": {"S3ModelArtifacts": f"s3://{aws.bucket}/job/model.tar.gz"}}
+    (talker_code / "inference.py").write_text(TALKER.replace("os.path.join(model_dir, \"name\")",
+                                                             "os.path.join(model_dir, 'merged/config.json')"))
+    name = endpoints.deploy_job(cfg, session, aws.bucket, job)
+    assert "model: of job job-1\npacked 2 files of the model, 1 of code" in capsys.readouterr().out
+    assert endpoints.predict(aws.runtime, name, "hello") == "{}: hello"
+    container = endpoints.container_from(cfg, session, aws.bucket, job)
+    assert "packed" not in capsys.readouterr().out and "HF_MODEL_ID" not in container["Environment"]
+    assert endpoints.container_from(cfg, session, aws.bucket, container) is container
+    endpoints.delete_all(aws.sm, {"part": "job"})
+    aws.s3.delete_object(Bucket=aws.bucket, Key="job/model.tar.gz")
+    with pytest.raises(EndpointError, match="(?s)job/model.tar.gz is not there: it was deleted.*train again"):
+        endpoints.deploy_job(cfg, session, aws.bucket, job)
+
+
+def test_under_load_every_request_is_answered_and_counted(aws, pair):
+    where = SimpleNamespace(boto=boto3.Session(region_name="us-east-1"), url=aws.sm.meta.endpoint_url)
+    runtime = endpoints.runtime_client(where, connections=8)
+    rows = load_test(sender(runtime, pair, ["hello", HELLO]), concurrency=(1, 8), requests=40)
+    assert [(row["concurrency"], row["requests"], row["errors"]) for row in rows] == [(1, 40, 0), (8, 40, 0)]
+    assert all(0 < row["p50 s"] <= row["p99 s"] and row["requests/s"] > 1 for row in rows)
+    row = load_test(sender(runtime, pair, ["refuse"]), concurrency=(2,), requests=6, warm_up=0)[0]
+    assert row["errors"] == 6 and row["requests/s"] is None
+
+
 def test_on_aws_the_whole_time_to_live_of_all_variants_is_held_to_the_budget(capsys):
     class NoPriceList:
         def get_products(self, **request):
@@ -369,6 +420,37 @@ def test_on_aws_the_whole_time_to_live_of_all_variants_is_held_to_the_budget(cap
     with pytest.raises(prices.PriceError, match="budget_usd allows 2.00"):
         endpoints.deploy(cfg, session, "b", {"base": "base", "tuned": "newest"})  # nothing has been sent
     endpoints.show_price(cfg, session, instances=2, ttl_s=1800)
+
+
+def test_scaling_is_paid_for_before_it_is_switched_on():
+    sent = []
+
+    class Aws:
+        """An account with one endpoint, on machines at 1.408 USD an hour."""
+
+        def describe_endpoint(self, **request):
+            return {"EndpointConfigName": "c"}
+
+        def describe_endpoint_config(self, **request):
+            return {"ProductionVariants": [{"VariantName": "tuned", "InstanceType": "ml.g5.xlarge"}]}
+
+        def get_products(self, **request):
+            raise prices.PriceError("not reachable")
+
+        def __getattr__(self, name):
+            return lambda **request: sent.append((name, request))
+
+    session = SimpleNamespace(where="aws", region="us-east-1", client=lambda name: Aws(),
+                              boto=SimpleNamespace(client=lambda *a, **k: Aws()))
+    with pytest.raises(prices.PriceError, match="costs 4.22 USD, budget_usd allows 4.00"):
+        autoscaling.apply(session, "e", "tuned", 1, 3, 195, budget_usd=4, ttl_s=3600)
+    with pytest.raises(EndpointError, match="no endpoint 'e' with a variant 'base'"):
+        autoscaling.apply(session, "e", "base", 1, 3, 195, budget_usd=4, ttl_s=3600)
+    assert sent == []
+    autoscaling.apply(session, "e", "tuned", 1, 3, 195, budget_usd=5, ttl_s=3600)
+    autoscaling.remove(session, "e", "tuned")
+    assert [name for name, _ in sent] == ["register_scalable_target", "put_scaling_policy",
+                                          "deregister_scalable_target"]
 
 
 def test_scaling_is_refused_in_local_with_what_can_be_done_here(session):

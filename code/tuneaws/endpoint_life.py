@@ -6,7 +6,7 @@
     delete_expired(sm, {"course": "tuneaws"})    # ["tuneaws-tuned"]
 
 An endpoint bills from its creation until it is deleted, asked or not. AWS has no time to live for it: the tag
-`expires` is this course's own, and only delete_expired() acts on it. Run it, or `make clean`, at a day's end.
+`expires` is the course's own, and only delete_expired() acts on it: python code/delete_endpoints.py calls it.
 """
 
 from __future__ import annotations
