@@ -10,6 +10,7 @@ Sections:
     memory   what an idle pocketaws holds                                at most 200 MB
     calls    small calls, against a bare moto in the same run            at most 1.5 times
     upload   100 MB up and down, against a bare moto in the same run     at most 1.2 times
+    endpoint an answer longer than from the model's process; a first piece    at most 10 ms; 20 ms
     lessons  the first six, headless, on two cores                       at most 240 s
     data     rows a second: read, clean, write
     trainer  tokens a second
@@ -31,6 +32,7 @@ if str(ROOT / "code") not in sys.path:
     sys.path.append(str(ROOT / "code"))
 
 import calls  # noqa: E402  (after code/ is on the path)
+import endpoints  # noqa: E402
 import jobs  # noqa: E402
 import lessons  # noqa: E402
 import memory  # noqa: E402
@@ -54,6 +56,7 @@ def sections(work: Path, scale: float, data: list) -> dict[str, Callable[[], Ite
         "memory": lambda: memory.idle(work, times(100)),
         "calls": lambda: calls.small(work, times(150)),
         "upload": lambda: calls.large(work, times(5)),
+        "endpoint": lambda: endpoints.overhead(work, times(200, 10)),
         "lessons": lambda: lessons.headless(work),
         "data": lambda: rows.throughput(times(3), [SHIPPED, *data]),
         "trainer": lambda: speed.tokens(work, times(60, 5)),

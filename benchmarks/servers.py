@@ -28,12 +28,13 @@ END_WITHIN_S = 30
 
 @dataclass
 class Server:
-    """One that listens on loopback. log takes what it says on stderr."""
+    """One that listens on loopback. log takes what it says on stderr, home is pocketaws' folder."""
 
     name: str
     url: str
     process: subprocess.Popen
     log: Path
+    home: Path | None = None
 
     def client(self, service: str):
         """A raw boto3 client for it, with credentials that nobody checks; it tries once."""
@@ -66,7 +67,7 @@ def pocketaws(out: Path) -> Iterator[Server]:
         ready = home / "server.json"
         wait_until(lambda: ready.exists(), process, out / "pocketaws.log")
         url = process.stdout.readline().strip().partition("=")[2]
-        yield Server("pocketaws", url, process, out / "pocketaws.log")
+        yield Server("pocketaws", url, process, out / "pocketaws.log", home)
 
 
 @contextlib.contextmanager
