@@ -14,9 +14,9 @@ In the container's process:
 
     http_server.py   /ping and /invocations
     model_server.py  stands in for AWS's Hugging Face and PyTorch inference images
-    handlers.py      inference.py as AWS's toolkits call it    formats.py  JSON, CSV, NPY, images, audio
-    pipelines.py     HF_TASK, HF_MODEL_ID
-    llm_server.py    stands in for the vLLM, LMI and TGI images
+    handlers.py      inference.py as AWS's toolkits call it    context.py  what its functions may take
+    formats.py       JSON, CSV, NPY, images, audio             pipelines.py  HF_TASK, HF_MODEL_ID
+    llm_server.py    stands in for the vLLM, LMI and TGI images, with llm/
 
 It speaks boto3 to the endpoint it was given and knows nothing else of the server that it runs in.
 """

@@ -19,43 +19,11 @@ import traceback
 from pathlib import Path
 
 from pocketaws.hosting import formats, pipelines
+from pocketaws.hosting.context import Context
 
 FUNCTIONS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
 ARGUMENTS = {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2, "transform_fn": 4}
 log = logging.getLogger("pocketaws.toolkit")
-
-
-class Context:
-    """What a function that takes one more argument gets: model-server's context, of the current request."""
-
-    def __init__(self, model_dir: str):
-        gpu = 0 if os.path.exists("/dev/nvidia0") else None
-        self.system_properties = {"model_dir": model_dir, "gpu_id": gpu, "batch_size": 1}
-        self.manifest: dict = {}
-        self.request_processor = [self]
-        self.headers: dict[str, str] = {}
-        self.response_content_type: str | None = None
-        self.status: tuple[int, str] | None = None
-
-    def get_request_properties(self) -> dict[str, str]:
-        """The request's headers."""
-        return self.headers
-
-    def get_all_request_header(self, idx: int = 0) -> dict[str, str]:
-        """The request's headers."""
-        return self.headers
-
-    def get_request_header(self, idx: int, key: str) -> str | None:
-        """One header, whatever its case."""
-        return self.headers.get(key.lower())
-
-    def set_response_content_type(self, idx: int, value: str) -> None:
-        """The answer's content type; of a whole answer the toolkit sets it itself, afterwards."""
-        self.response_content_type = value
-
-    def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None:
-        """The answer's status, where the toolkit lets a script choose (PyTorch)."""
-        self.status = code, phrase
 
 
 class UserModule:
@@ -115,8 +83,8 @@ class HuggingFaceHandler:
             folder = pipelines.hub_model(os.environ["HF_MODEL_ID"])
         self.context = Context(folder)
         module = UserModule(module_name(), model_dir / "code", self.context)
-        model_fn = module.function("model_fn", lambda folder: pipelines.load(folder, pipelines.device()))
-        self._input = module.function("input_fn", formats.decode)
+        model_fn = module.function("model_fn", pipelines.load)
+        self._input = module.function("input_fn", pipelines.decode)
         self._predict = module.function("predict_fn", pipelines.predict)
         self._output = module.function("output_fn", formats.encode)
         self._transform = module.function("transform_fn", self._steps)
@@ -127,7 +95,7 @@ class HuggingFaceHandler:
 
     def __call__(self, body: bytes, headers: dict[str, str]):
         """Every exception is a 400, as the toolkit's handle() has it, with multi-model-server's body."""
-        self.context.headers, self.context.response_content_type = headers, None
+        self.context.begin(headers)
         content_type = headers.get("content-type")
         accept = headers.get("accept")
         if not accept or accept == formats.ANY:
@@ -135,10 +103,14 @@ class HuggingFaceHandler:
         try:
             data = body.decode("utf-8") if content_type in formats.UTF8_TYPES else bytearray(body)
             response = self._transform(self.model, data, content_type, accept)
-            return _answer(response, accept, self.context)
         except Exception as err:
             traceback.print_exc()
             return _mms_error(400, str(err))
+        try:
+            return _answer(response, accept, self.context)
+        except TypeError:  # neither text nor bytes, and nothing that JSON knows
+            traceback.print_exc()
+            return _mms_error(503, "Unsupported model output data type.")
 
 
 class PyTorchHandler:
@@ -160,8 +132,8 @@ class PyTorchHandler:
         return self._output(self._predict(self._input(data, content_type), model), accept)
 
     def __call__(self, body: bytes, headers: dict[str, str]):
-        """An exception is a 500, or its own status_code, with its text and traceback as the body."""
-        self.context.headers, self.context.response_content_type = headers, None
+        """An exception is a 500, or has its own status_code; the body is its text and the traceback."""
+        self.context.begin(headers)
         content_type = headers.get("content-type")
         accept = headers.get("accept")
         if not accept or accept == formats.ANY:
@@ -176,7 +148,8 @@ class PyTorchHandler:
             trace = traceback.format_exc()
             print(trace, file=sys.stderr, flush=True)
             status = getattr(err, "status_code", 500)
-            return int(status), {"Content-Type": "text/plain"}, f"{err}\n{trace}".encode()
+            message = getattr(err, "message", None) or str(err) or "Invalid Request"
+            return int(status), {"Content-Type": "text/plain"}, f"{message}\n{trace}".encode()
 
 
 def module_name() -> str:
@@ -185,14 +158,21 @@ def module_name() -> str:
 
 
 def _answer(response, accept: str, context: Context):
-    """(status, headers, body) of what output_fn or transform_fn returned."""
+    """(status, headers, body) of what output_fn or transform_fn returned.
+
+    A script that takes the context may have set the status and headers. The content type of a whole answer is
+    what was asked for, whatever the script has set: the toolkits set it last. Raises TypeError for a response
+    that is neither text nor bytes nor something that JSON knows.
+    """
+    headers = dict(context.response_headers)
+    wanted = headers.pop("content-type", accept)
     if hasattr(response, "__next__"):
-        return 200, {"Content-Type": context.response_content_type or accept}, response
+        return context.status, {**headers, "Content-Type": wanted}, response
     if isinstance(response, str):
         response = response.encode()
     elif not isinstance(response, (bytes, bytearray)):
         response = json.dumps(response, indent=2).encode()  # multi-model-server's codec
-    return 200, {"Content-Type": accept}, bytes(response)
+    return context.status, {**headers, "Content-Type": accept}, bytes(response)
 
 
 def _mms_error(status: int, message: str):

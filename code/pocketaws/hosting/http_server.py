@@ -27,7 +27,7 @@ BACKLOG = 1024  # connections that wait to be accepted
 MAX_HEAD_BYTES = 64 * 1024
 SEND_TIMEOUT_S = 120.0  # a client that takes nothing for so long is gone
 REASONS = {
-    100: "Continue", 200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
+    200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
     413: "Payload Too Large", 415: "Unsupported Media Type", 422: "Unprocessable Entity",
     424: "Failed Dependency", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
     503: "Service Unavailable",
@@ -113,7 +113,9 @@ class _Connection:
         body = self._body(headers)
         self.keep = headers.get("connection", "").lower() != "close"
         path = path.partition("?")[0]
-        if path == "/ping":
+        if "origin" in headers:  # a web page in the browser of this machine: it has no business here
+            self.send(error(403, "Requests of web pages are not answered."))
+        elif path == "/ping":
             ready = self.server.handler is not None
             self.send((200, {}, b"") if ready else error(503, "The model is still being loaded."))
         elif path != "/invocations":

@@ -8,6 +8,8 @@ import json
 import os
 from pathlib import Path
 
+from pocketaws.hosting import formats
+
 # The last one that fits an architecture's name counts.
 TASKS = {
     "TapasForQuestionAnswering": "table-question-answering",
@@ -39,7 +41,7 @@ def hub_model(model_id: str) -> str:
     return snapshot_download(model_id, revision=os.environ.get("HF_MODEL_REVISION"))
 
 
-def load(model_dir: str, device: int):
+def load(model_dir: str):
     """The pipeline of HF_TASK, or of the architecture in config.json. Raises ValueError for neither."""
     task = os.environ.get("HF_TASK")
     config = Path(model_dir, "config.json")
@@ -55,7 +57,7 @@ def load(model_dir: str, device: int):
 
     part = "feature_extractor" if task in FEATURE_TASKS else "tokenizer"
     trust = os.environ.get("HF_TRUST_REMOTE_CODE", "").lower() in ("y", "yes", "t", "true", "on", "1")
-    return pipeline(task=task, model=model_dir, device=device, trust_remote_code=trust, **{part: model_dir})
+    return pipeline(task=task, model=model_dir, device=device(), trust_remote_code=trust, **{part: model_dir})
 
 
 def task_of(config: Path) -> str:
@@ -75,6 +77,16 @@ def device() -> int:
     import torch
 
     return 0 if torch.cuda.is_available() else -1
+
+
+def decode(content, content_type):
+    """A payload for a pipeline. Raises ValueError for CSV where the task needs nested values."""
+    task = os.environ.get("HF_TASK")
+    if content_type == formats.CSV and task in ("zero-shot-classification", "table-question-answering"):
+        raise ValueError(
+            f"content type {content_type} not support with {task}, use different content_type : 400"
+        )
+    return formats.decode(content, content_type)
 
 
 def predict(data, model):
