@@ -1,5 +1,6 @@
 """The model registry by raw boto3: groups, versions, approval, and models made from a version."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -202,8 +203,10 @@ def test_the_same_client_token_gives_the_same_version(aws):
     assert code == "ConflictException" and "'once'" in message
 
 
-def test_versions_registered_at_once_get_a_number_each(aws):
-    name = group(aws)
+def test_versions_registered_at_once_get_a_number_each(aws, monkeypatch):
+    name, table = group(aws), aws.state.model_packages
+    add = table.add
+    monkeypatch.setattr(table, "add", lambda *given: (time.sleep(0.005), add(*given)))
     with ThreadPoolExecutor(8) as pool:
         arns = set(pool.map(lambda _: version(aws, name), range(16)))
     assert sorted(int(arn.rpartition("/")[2]) for arn in arns) == list(range(1, 17))
