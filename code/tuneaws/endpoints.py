@@ -75,6 +75,13 @@ def show_price(cfg, session, instances: int | None = None, instance_type: str | 
     return cost.price
 
 
+def _short_price(cfg, session, instances: int, ttl_s: float | None) -> str:
+    try:
+        return _cost(cfg, session, instances, ttl_s=ttl_s).short()
+    except prices.PriceError as unknown:  # what is free here need not wait for it
+        return str(unknown)
+
+
 def _cost(cfg, session, instances=None, instance_type=None, ttl_s=None) -> prices.HostingEstimate:
     local = session.where == "local"
     one = (config.load(where="aws") if local else cfg).endpoint
@@ -108,8 +115,7 @@ def deploy(cfg, session, bucket: str, sources: dict, name: str | None = None, sh
     if session.where == "aws":
         show_price(cfg, session, one.instance_count * len(sources), ttl_s=ttl_s)
     else:
-        cost = _cost(cfg, session, one.instance_count * len(sources), ttl_s=ttl_s)
-        print(f"free here; on AWS {cost.short()}")
+        print(f"free here; on AWS {_short_price(cfg, session, one.instance_count * len(sources), ttl_s)}")
     variants = [requests.variant(label, container_from(cfg, session, bucket, source), one.instance_type,
                                  instance_count=one.instance_count, weight=(shares or {}).get(label, 1.0),
                                  startup_timeout_s=one.startup_timeout_s)
