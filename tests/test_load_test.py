@@ -86,6 +86,7 @@ ROWS = [{"concurrency": level, "requests": 40, "errors": 0, "requests/s": rate,
 def test_the_title_says_what_the_load_did():
     assert load_message(ROWS) == "At most 11 requests a second, with 4 at once; p95 0.4 s → 1.6 s"
     assert load_message(ROWS[:1]) == "5 requests a second, p95 0.4 s"
+    assert load_message([{**ROWS[0], "requests/s": 213.4}]) == "213 requests a second, p95 0.4 s"
     assert load_message([{**ROWS[0], "errors": 3}]).endswith("; 3 requests failed")
     assert load_message([]) == "No request was answered"
 

@@ -106,9 +106,13 @@ def load_message(rows: list) -> str:
     last, failed = answered[-1], sum(row["errors"] for row in rows)
     end = f"; {failed} requests failed" if failed else ""
     if len(answered) == 1:
-        return f"{first['requests/s']:.3g} requests a second, p95 {first['p95 s']:.3g} s{end}"
-    return (f"At most {best['requests/s']:.2g} requests a second, with {best['concurrency']} at once; "
-            f"p95 {first['p95 s']:.2g} s → {last['p95 s']:.2g} s{end}")
+        return f"{_short(first['requests/s'])} requests a second, p95 {_short(first['p95 s'])} s{end}"
+    return (f"At most {_short(best['requests/s'])} requests a second, with {best['concurrency']} at once; "
+            f"p95 {_short(first['p95 s'])} s → {_short(last['p95 s'])} s{end}")
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def plot(rows: list, axes=None):
