@@ -1,5 +1,6 @@
 """An endpoint's life in the engine: up, answering, changed, restarted, gone."""
 
+import dataclasses
 import threading
 import time
 
@@ -168,7 +169,8 @@ def test_a_killed_process_fails_its_requests_at_once_and_is_started_again(bench)
         thread.join(10)
     assert len(failures) == 3 and all(seconds < 5 for seconds, _ in failures)
     assert failures[0][1] == variant.instances[0].log_stream
-    until(lambda: variant.instances[0].connections, 20, lambda: bench.log(endpoint))
+    one = variant.instances[0]
+    until(lambda: one.restarts == 1 and one.connections, 20, lambda: bench.log(endpoint))
     assert bench.pid(endpoint) != pid and endpoint.status == "InService"
     bench.until_logged(endpoint, "pocketaws: The container was killed by SIGKILL. It is being started again.")
 
@@ -218,3 +220,30 @@ def test_closing_the_engine_ends_what_is_coming_up_too(bench):
         bench.ask(serving)
     with pytest.raises(RuntimeError, match="after the engine was closed"):
         bench.create(bench.variant())
+
+
+def test_a_process_that_is_stuck_is_replaced(bench, monkeypatch):
+    monkeypatch.setattr("pocketaws.hosting.instance.HEALTH_EVERY_S", 0.05)
+    monkeypatch.setattr("pocketaws.hosting.connections.PING_TIMEOUT_S", 0.3)
+    endpoint = bench.deploy()
+    pid = bench.pid(endpoint)
+    psutil.Process(pid).suspend()  # as one that swaps, or holds Python's lock for good
+    with pytest.raises(ContainerGone):
+        bench.ask(endpoint)
+    instance = endpoint.engine_state.fleet.variants["AllTraffic"].instances[0]
+    until(lambda: instance.connections, 20, lambda: bench.log(endpoint))
+    assert gone(pid) and bench.pid(endpoint) != pid
+    bench.until_logged(endpoint, "did not answer /ping 3 times in a row. It is being started again.")
+
+
+def test_a_script_that_will_not_end_is_killed_when_the_server_ends(bench):
+    stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SCRIPT
+    endpoint = bench.deploy(stubborn)
+    bench.engine.settings = dataclasses.replace(bench.engine.settings, term_grace_s=300.0)
+    pid = bench.pid(endpoint)
+    deleting = threading.Thread(target=bench.delete, args=(endpoint,))
+    deleting.start()
+    until(lambda: endpoint.engine_state.aside, 5, lambda: "deletion has not begun")
+    bench.engine.close(grace_s=0.2)
+    deleting.join()
+    assert gone(pid)

@@ -119,11 +119,16 @@ class _Hosted:
         self.cancelled.set()
         for each in list(self.aside):
             each.close(0)
+        self._end_fleet(grace_s)
+        with self.changing:  # whoever was changing it sees that it is over
+            self._end_fleet(0)
+
+    def _end_fleet(self, grace_s: float) -> None:
         fleet, self.fleet = self.fleet, None
         if fleet is not None:
+            self.aside = [fleet]  # for a second caller that has less time
             fleet.close(grace_s)
-        with self.changing:
-            pass  # whoever was changing it has seen that it is over
+            self.aside = []
 
 
 class HostingEngine:
@@ -264,8 +269,11 @@ class HostingEngine:
             endpoint.move("RollingBack", str(err))
             endpoint.move("InService", str(err))
             return
-        old, hosted.fleet = hosted.fleet, fleet
-        hosted.aside = [old]
+        old = hosted.fleet
+        hosted.aside = [] if old is None else [old]  # None: it was ended meanwhile
+        hosted.fleet = fleet
+        if hosted.cancelled.is_set():
+            raise Cancelled
         endpoint.serve(spec)
         old.drain()
         old.close(self.settings.term_grace_s)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import logging
+import math
 import queue
 import secrets
 import signal
@@ -49,7 +50,7 @@ class Instance:
         self._sharing = sharing
         self._inbox: queue.Queue = queue.Queue()  # (Host, event), or (None, {"event": "close"})
         self._closing = threading.Event()
-        self._grace_s = 0.0
+        self._kill_at = math.inf
         self._log: LogStream | None = None
         self._env: dict[str, str] = {}
         self._thread = threading.Thread(target=self._live, name=f"instance {self.log_stream}", daemon=True)
@@ -59,8 +60,11 @@ class Instance:
         self._thread.start()
 
     def close(self, grace_s: float) -> None:
-        """End it: SIGTERM, SIGKILL after grace_s seconds. Returns at once; `join` waits."""
-        self._grace_s = grace_s
+        """End it: SIGTERM, SIGKILL after grace_s seconds. Returns at once; `join` waits.
+
+        A second call may shorten the time, as when the server ends while an endpoint is being deleted.
+        """
+        self._kill_at = min(self._kill_at, time.monotonic() + grace_s)
         self._closing.set()
         self._inbox.put((None, {"event": "close"}))
 
@@ -138,7 +142,7 @@ class Instance:
             argv, say = containers.install(self._folder, self._variant, python) if install else (None, "")
             if argv:
                 host.run(argv, str(self._folder.code), self._env, say)
-                say, ended = "", self._wait_for_end(host, None)
+                say, ended = "", self._wait_for_end(host)
                 if (ended or {}).get("code") != 0:
                     host.close()
                     return self._not_up("The installation of its requirements.txt", ended), False
@@ -155,25 +159,30 @@ class Instance:
             connections, self.connections = self.connections, None
             if self._closing.is_set() and ended is None:
                 host.terminate()
-                self._wait_for_end(host, self._grace_s)
+                self._wait_to_kill(host)
             host.close()
             if connections:
                 connections.close()
         return stuck or f"The container {_how(ended)}.{self._last_words(ended)}", True
 
-    def _wait_for_end(self, host: Host, timeout_s: float | None) -> dict | None:
-        """The event that a command ended with; None if it was closed meanwhile, or not in time."""
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+    def _wait_for_end(self, host: Host) -> dict | None:
+        """The event that a command ended with; None if it was closed meanwhile."""
         while True:
-            left = None if until is None else max(0.0, until - time.monotonic())
-            try:
-                source, event = self._inbox.get(timeout=left)
-            except queue.Empty:
-                return None
+            source, event = self._inbox.get()
             if source is host:
                 return event
-            if source is None and timeout_s is None:
+            if source is None:
                 return None
+
+    def _wait_to_kill(self, host: Host) -> None:
+        """Give a process that was asked to end the time that it has."""
+        while (left := self._kill_at - time.monotonic()) > 0:
+            try:
+                source, _ = self._inbox.get(timeout=left)
+            except queue.Empty:
+                return
+            if source is host:
+                return
 
     def _wait_until_healthy(self, host: Host) -> dict | None:
         """Ask until /ping answers 200, then set `connections`; else the event that ended the process."""
