@@ -1,12 +1,10 @@
-"""How an endpoint lives and ends: wait until it answers, see its time running, delete it and make sure.
+"""How an endpoint lives: wait until it answers, see its time running, read what it printed.
 
     watch(sm, logs, "tuneaws-tuned")             # a line for each status, until it is InService
     time_left(sm, "tuneaws-tuned")               # 3,412 s
     table(list_endpoints(sm, {"course": "tuneaws"}))
-    delete_expired(sm, {"course": "tuneaws"})    # ["tuneaws-tuned"]
 
-An endpoint bills from its creation until it is deleted, asked or not. AWS has no time to live for it: the tag
-`expires` is the course's own, and only delete_expired() acts on it: python code/delete_endpoints.py calls it.
+An endpoint bills from its creation until it is deleted, asked or not; how it ends stands in endpoint_end.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ SETTLED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
 
 def describe(sm, name: str) -> dict | None:
     """What DescribeEndpoint says; None when there is no such endpoint."""
-    return _found(sm.describe_endpoint, EndpointName=name)
+    return lookup(sm.describe_endpoint, EndpointName=name)
 
 
 def tags_of(sm, arn: str) -> dict:
@@ -41,14 +39,14 @@ def tags_of(sm, arn: str) -> dict:
 
 def time_left(sm, name: str) -> float | None:
     """Seconds until the endpoint's time is over; under 0 when it is, None when it has no time to live."""
-    expires = requests.read_expires(tags_of(sm, _needed(sm, name)["EndpointArn"]))
+    expires = requests.read_expires(tags_of(sm, needed(sm, name)["EndpointArn"]))
     return (expires - requests.now()).total_seconds() if expires else None
 
 
 def keep(sm, name: str, ttl_s: float) -> None:
     """Let the endpoint live so many seconds from now on."""
     tag = requests.expires_tag(requests.after(ttl_s))
-    sm.add_tags(ResourceArn=_needed(sm, name)["EndpointArn"], Tags=[tag])
+    sm.add_tags(ResourceArn=needed(sm, name)["EndpointArn"], Tags=[tag])
 
 
 def list_endpoints(sm, tags: dict) -> list:
@@ -69,7 +67,7 @@ def list_endpoints(sm, tags: dict) -> list:
 
 def show(sm, name: str) -> None:
     """Print the few things of one endpoint that people ask for, and its variants."""
-    found = _needed(sm, name)
+    found = needed(sm, name)
     row = _row(sm, found, tags_of(sm, found["EndpointArn"]))
     row["why"] = found.get("FailureReason")
     for one in found.get("ProductionVariants", []):
@@ -111,7 +109,7 @@ def _machines(sm, endpoint: dict) -> list:
     counts = {one["VariantName"]: one.get("CurrentInstanceCount")
               for one in found.get("ProductionVariants", [])}
     config_name = found.get("EndpointConfigName", "-")
-    config = _found(sm.describe_endpoint_config, EndpointConfigName=config_name) or {}
+    config = lookup(sm.describe_endpoint_config, EndpointConfigName=config_name) or {}
     totals = Counter()
     for one in config.get("ProductionVariants", []):
         if "InstanceType" in one:
@@ -130,7 +128,7 @@ def watch(sm, logs, name: str, timeout_s: float = 1800, poll_s: float = 0.5, eve
     """
     begin, shown, printed_at = time.monotonic(), None, 0.0
     while True:
-        found = _needed(sm, name)
+        found = needed(sm, name)
         status, took = found["EndpointStatus"], time.monotonic() - begin
         if status != shown or took - printed_at > every_s:
             print(f"{took:6.0f} s  {status}")
@@ -148,7 +146,7 @@ def watch(sm, logs, name: str, timeout_s: float = 1800, poll_s: float = 0.5, eve
 
 def explain_failure(sm, logs, name: str, tail: int = 15) -> str:
     """Why an endpoint is not in service: FailureReason, the last lines of its containers, and what to do."""
-    found = _needed(sm, name)
+    found = needed(sm, name)
     log = log_lines(logs, name, tail)
     last = f"the last lines of its container ({len(log)}):" if log else "its container has printed nothing."
     return "\n".join([
@@ -174,118 +172,8 @@ def _logged_variants(logs, group: str) -> list:
     return sorted({stream.partition("/")[0] for stream in streams})
 
 
-# --- end
-
-
-def delete(sm, name: str, wait_s: float = 600, poll_s: float = 0.2) -> list:
-    """Delete an endpoint with its configurations and models, wait, and look that they are gone.
-
-    Returns  what was deleted, ["endpoint tuneaws-tuned", ...]; [] when there was nothing
-    Raises   EndpointError if something is still there after `wait_s`. The archive in S3 stays
-    Also removes what earlier deployments under this name have left. Deleting twice is fine.
-    """
-    found = describe(sm, name)
-    configs, models = _parts(sm, name, found)
-    gone = []
-    if found:
-        _wait_while_busy(sm, name, wait_s, poll_s)
-        if (describe(sm, name) or {}).get("EndpointStatus", "Deleting") != "Deleting":
-            sm.delete_endpoint(EndpointName=name)
-        _until_gone(lambda: describe(sm, name), f"endpoint {name}", wait_s, poll_s)
-        gone.append(f"endpoint {name}")
-    for config in configs:
-        if _found(sm.delete_endpoint_config, EndpointConfigName=config) is not None:
-            gone.append(f"configuration {config}")
-        _until_gone(lambda c=config: _found(sm.describe_endpoint_config, EndpointConfigName=c),
-                    f"configuration {config}", wait_s, poll_s)
-    for model in models:
-        if _found(sm.delete_model, ModelName=model) is not None:
-            gone.append(f"model {model}")
-        _until_gone(lambda m=model: _found(sm.describe_model, ModelName=m), f"model {model}", wait_s, poll_s)
-    return gone
-
-
-def delete_expired(sm, tags: dict) -> list:
-    """Delete the endpoints that carry all `tags` and whose time is over; return their names.
-
-    One without a time to live stays: list_endpoints() shows it.
-    """
-    names = []
-    for row in list_endpoints(sm, tags):
-        left = time_left(sm, row["endpoint"])
-        if left is not None and left <= 0:
-            delete(sm, row["endpoint"])
-            names.append(row["endpoint"])
-    return names
-
-
-def delete_all(sm, tags: dict) -> list:
-    """Delete every endpoint that carries all `tags`, whatever its time; return their names.
-
-    Raises  ValueError without tags: that would be every endpoint of the account
-    """
-    if not tags:
-        raise ValueError("no tags: that would delete every endpoint of the account. Fix: cfg.project.tags")
-    names = [row["endpoint"] for row in list_endpoints(sm, tags)]
-    for name in names:
-        delete(sm, name)
-    return names
-
-
-def forget_older(sm, name: str) -> None:
-    """Delete the configurations and models of earlier deployments of an endpoint; those in use stay."""
-    found = _needed(sm, name)
-    configs, models = _parts(sm, name, found)
-    in_use = found["EndpointConfigName"]
-    for config in configs:
-        if config != in_use and requests.belongs_to(config, name):
-            _found(sm.delete_endpoint_config, EndpointConfigName=config)
-    kept = _models_of(sm, in_use)
-    for model in models:
-        if model not in kept and requests.belongs_to(model, name):
-            _found(sm.delete_model, ModelName=model)
-
-
-def _parts(sm, name: str, found: dict | None) -> tuple:
-    """The names of an endpoint's configurations and models, those of earlier deployments too."""
-    pages = sm.get_paginator("list_endpoint_configs").paginate(NameContains=name)
-    configs = [one["EndpointConfigName"] for page in pages for one in page["EndpointConfigs"]]
-    configs = [config for config in configs if requests.belongs_to(config, name)]
-    if found and found["EndpointConfigName"] not in configs:
-        configs.insert(0, found["EndpointConfigName"])
-    pages = sm.get_paginator("list_models").paginate(NameContains=name)
-    models = [one["ModelName"] for page in pages for one in page["Models"]]
-    models = [model for model in models if requests.belongs_to(model, name)]
-    return configs, [*models, *(m for c in configs for m in _models_of(sm, c) if m not in models)]
-
-
-def _models_of(sm, config_name: str) -> list:
-    config = _found(sm.describe_endpoint_config, EndpointConfigName=config_name) or {}
-    return [one["ModelName"] for one in config.get("ProductionVariants", []) if "ModelName" in one]
-
-
-def _wait_while_busy(sm, name: str, wait_s: float, poll_s: float) -> None:
-    """AWS refuses to delete an endpoint while it is being made or changed."""
-    deadline = time.monotonic() + wait_s
-    while (found := describe(sm, name)) and found["EndpointStatus"] not in (*SETTLED, "Deleting"):
-        if time.monotonic() > deadline:
-            status = found["EndpointStatus"]
-            raise EndpointError(f"{name} is still {status} after {wait_s:.0f} s, and bills.\n"
-                                "Fix: delete it again in a few minutes")
-        time.sleep(poll_s)
-
-
-def _until_gone(look, what: str, wait_s: float, poll_s: float) -> None:
-    deadline = time.monotonic() + wait_s
-    while (there := look()) is not None:
-        if time.monotonic() > deadline:
-            status = there.get("EndpointStatus", "there")
-            raise EndpointError(f"{what} is still {status} {wait_s:.0f} s after it was deleted.\n"
-                                "Fix: delete it again, and look at the console if it stays")
-        time.sleep(poll_s)
-
-
-def _needed(sm, name: str) -> dict:
+def needed(sm, name: str) -> dict:
+    """Like describe(); raises EndpointError when there is no such endpoint."""
     found = describe(sm, name)
     if found is None:
         raise EndpointError(f"there is no endpoint {name!r} in {sm.meta.region_name}.\n"
@@ -293,7 +181,7 @@ def _needed(sm, name: str) -> dict:
     return found
 
 
-def _found(call, **request):
+def lookup(call, **request):
     """The answer of a call, None when what it names is not there."""
     try:
         return call(**request)

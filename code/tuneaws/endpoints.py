@@ -9,7 +9,8 @@ The functions that deploy take the configuration; all others take boto3 clients 
     endpoint_models    the base model, a job's or a version's, as a container
     endpoint_requests  the three requests, as plain dicts
     endpoint_use       predict, stream, chat, generator
-    endpoint_life      watch, time_left, list_endpoints, delete
+    endpoint_life      watch, time_left, list_endpoints, log_lines
+    endpoint_end       delete, delete_expired
     endpoint_traffic   two variants: who answered, their metrics, shifting the weights
 """
 
@@ -19,10 +20,8 @@ from botocore.exceptions import ClientError
 
 from tuneaws import config, endpoint_life, endpoint_models, prices, training_jobs
 from tuneaws import endpoint_requests as requests
+from tuneaws.endpoint_end import delete, delete_all, delete_expired, forget_older
 from tuneaws.endpoint_life import (
-    delete,
-    delete_all,
-    delete_expired,
     describe,
     explain_failure,
     keep,
@@ -194,7 +193,7 @@ def put(sm, logs, name: str, variants: list, role_arn: str, tags: list, ttl_s: f
         if found["EndpointConfigName"] != wanted["EndpointConfigName"]:
             raise EndpointError(f"{name} could not be changed, and serves what it did before.\n"
                                 + explain_failure(sm, logs, name))
-        endpoint_life.forget_older(sm, name)
+        forget_older(sm, name)
     keep(sm, name, ttl_s)
     print(f"{name}: lives {ttl_s / 60:.0f} minutes from now; endpoints.delete(sm, {name!r}) ends it earlier")
     return found
