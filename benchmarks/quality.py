@@ -92,7 +92,7 @@ def document(name: str, splits: dict, done, machine: dict, seconds: dict, losses
     lines += [f"- Took: {took}", f"- Held-out loss, nats per token: {', '.join(losses)}", ""]
     lines += [*as_markdown(done.table()), "", *as_markdown(done.compare("tuned", "base")), ""]
     lines += [*as_markdown(done.costs()), "", f"**{done.verdict('tuned', 'base')}.**"]
-    floors = [name for name, system in done.systems.items() if system.floor]
+    floors = [name for name, system in done.systems.items() if system.floor and done.beats("tuned", name)]
     lines += [f"\n{done.verdict('tuned', floor)}." for floor in floors]
     lines += [f"\nNote: {line}." for line in done.warnings()]
     return "\n".join(lines) + "\n"

@@ -1,5 +1,6 @@
 """Evaluation: scores as rouge-score's, intervals that cover, and what happens when a system fails."""
 
+import itertools
 import json
 import math
 import random
@@ -211,6 +212,18 @@ def test_an_endpoint_that_is_gone_is_not_asked_for_ever():
     assert done.metrics()["failed"] == 120 and "rougeL" not in done.metrics()
 
 
+def test_failures_here_and_there_are_no_reason_to_give_up():
+    turn = itertools.count()
+
+    def flaky(conversations):
+        if next(turn) % 3:
+            return perfect(conversations)
+        raise TimeoutError("60 s")
+
+    found = evaluate({"tuned": flaky}, ROWS, PROMPT, batch_size=1, give_up_after=3).systems["tuned"]
+    assert len(found.failed) == 40 and set(found.failed.values()) == {"TimeoutError: 60 s"}
+
+
 def test_an_error_in_the_function_itself_is_raised():
     def broken(conversations):
         raise KeyError("typo")
@@ -314,11 +327,11 @@ def test_a_clear_winner_has_intervals_apart(report):
 
 
 def test_two_that_are_alike_are_not_told_apart():
-    def right_on(rest):
-        """Right on every second row: the even days or the odd ones."""
-        return lambda asked: [text if int(text[-2]) % 2 == rest else "no" for text in perfect(asked)]
+    def right_on(days):
+        return lambda asked: [text if int(text[-2]) in days else "no" for text in perfect(asked)]
 
-    done = evaluate({"one": right_on(0), "two": right_on(1)}, ROWS, PROMPT)
+    done = evaluate({"one": right_on({0, 2, 4, 6, 8, 9}), "two": right_on({1, 3, 5, 7, 9})}, ROWS, PROMPT)
+    assert done.difference("one", "two").mean == pytest.approx(10)
     assert not done.beats("one", "two") and not done.beats("two", "one")
     assert "can't be told apart" in done.verdict("one", "two")
     assert done.compare("one", "two")[2]["intervals overlap"] == "yes"
@@ -348,6 +361,7 @@ def test_a_cost_needs_a_price_and_carries_its_date():
     assert found.usd_per_1000() == pytest.approx(0.01 + 0.02)
     found.tokens_out = None
     assert found.usd_per_1000() is None  # half a price is none
+    assert Answers([None], price=found.price).usd_per_1000() is None  # nothing answered
     with pytest.raises(TypeError, match="date"):
         Price(usd_per_hour=1)
     prices = {"tuned": Price("2026-11", usd_per_hour=1.0)}
@@ -424,13 +438,28 @@ def test_metrics_are_flat_numbers(report):
     assert report.metrics("base")["rougeL_gain"] < 0
 
 
+def test_a_system_below_the_floor_is_told_so():
+    done = evaluate({"base": poor, "tuned": poor}, ROWS, PROMPT)
+    (said,) = done.warnings()
+    assert said.startswith("tuned does not beat lead-1, a floor that any model must beat: lead-1 beats tuned")
+    ax = done.plot()
+    assert ax.get_title().replace("\n", " ").endswith("; tuned is not above lead-1")
+
+
 # --- to look at
 
 
 def test_the_best_and_the_worst_rows_are_in_order_and_shown_with_every_system(report):
-    worst, best = report.worst(3, "base"), report.best(3, "base")
-    scores = [row["score"] for row in worst.rows + best.rows[::-1]]
-    assert scores == sorted(scores) and len(scores) == 6
+    def short(conversations):
+        return [" ".join(text.split()[:len(text) % 6]) for text in perfect(conversations)]
+
+    done = evaluate({"short": short, "tuned": perfect}, ROWS, PROMPT)
+    worst, best = done.worst(70, "short"), done.best(70, "short")
+    scores = [[row["score"] for row in some.rows] for some in (worst, best)]
+    assert scores[0] == sorted(scores[0]) and scores[1] == sorted(scores[1], reverse=True)
+    assert scores[0][0] == min(scores[0]) < scores[0][-1] and scores[1][-1] < scores[1][0]
+    assert {row["id"] for row in worst.rows} | {row["id"] for row in best.rows} == {row["id"] for row in ROWS}
+    best = report.best(3, "base")
     assert list(best.rows[0]["answers"]) == ["base", "tuned"]
     text = str(report.best(10))
     assert text.startswith("The 10 best answers of tuned, by ROUGE-L")

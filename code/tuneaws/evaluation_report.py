@@ -16,9 +16,9 @@ from pathlib import Path
 from tuneaws import evaluation_views as views
 from tuneaws.answers import Answers, Price, counts
 from tuneaws.bootstrap import Interval, intervals
-from tuneaws.rouge import KINDS, LABELS, beyond_ascii, scores
+from tuneaws.evaluation_warnings import warnings_of
+from tuneaws.rouge import KINDS, LABELS, scores
 
-FEW_ROWS = 100  # below it, percentile intervals are too narrow to be trusted, and wide all the same
 MAIN = "rougeL"
 COST_CELLS = [("rows/call", "rows_per_call", 0), ("s", "s", 1), ("s/row", "s_per_row", 3),
               ("call p50 s", "call_p50_s", 2), ("call p95 s", "call_p95_s", 2), ("tokens in", "tokens_in", 0),
@@ -148,28 +148,7 @@ class Report:
 
     def warnings(self) -> list:
         """What a reader should know before believing the figures, as sentences."""
-        found = []
-        if len(self.rows) < FEW_ROWS:
-            found.append(f"only {len(self.rows)} test rows: intervals of fewer than {FEW_ROWS} are not to be "
-                         "trusted. Take more rows")
-        if self.leaked:
-            some = ", ".join(self.leaked[:3])
-            found.append(f"{len(self.leaked)} test rows were trained on, such as {some}: their score "
-                         "measures memory. Leave them out of training")
-        twice = len(self.rows) - len({(row["dialogue"], row["reference"]) for row in self.rows})
-        if twice:
-            found.append(f"{twice} test rows are there twice: the intervals are too narrow by that")
-        for name, system in self.systems.items():
-            if system.failed:
-                first = next(iter(system.failed.values()))
-                found.append(f"{name} gave no answer to {len(system.failed)} of {len(self.rows)} rows. They "
-                             f"are in none of its scores; compare() leaves them out for both. First: {first}")
-        found += self.left_out
-        other = sum(beyond_ascii(row["reference"]) for row in self.rows)
-        if other:
-            found.append(f"{other} references have letters beyond a to z. rouge-score would drop them; here "
-                         "they count, so these scores can't be compared with its own")
-        return found
+        return warnings_of(self)
 
     # --- to look at, to keep
 
@@ -203,11 +182,18 @@ class Report:
         names = [name for name, found in self.systems.items() if not found.floor and name != system]
         return names[0] if names else None
 
+    def floors_above(self) -> list:
+        """The floors that the main system does not beat."""
+        answered = any(self.scores[self.main])
+        return [name for name, found in self.systems.items()
+                if answered and found.floor and name != self.main and not self.beats(self.main, name)]
+
     def plot(self, ax=None):
         """Draw every score with its interval; return the axes. The title says what came out."""
         found = {name: dict(zip(KINDS, self._intervals(name), strict=True)) for name in self.systems}
-        other = self._other(self.main)
+        other, floors = self._other(self.main), self.floors_above()
         title = self.verdict(self.main, other) if other else f"{self.main} on {len(self.rows)} rows"
+        title += f"; {self.main} is not above {' and '.join(floors)}" if floors else ""
         return views.plot_intervals(found, title, len(self.rows), ax)
 
     def metrics(self, system: str | None = None, against: str | None = None) -> dict:
