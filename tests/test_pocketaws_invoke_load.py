@@ -181,6 +181,29 @@ def test_the_model_stops_when_its_client_goes_away(local_aws, runtime, endpoint)
     assert ask(runtime, endpoint, id="free again")["id"] == "free again"
 
 
+def test_an_asynchronous_endpoint_answers_into_s3(local_aws, role_arn, runtime, endpoint):
+    output = {"S3OutputPath": "s3://invoke-load/out", "S3FailurePath": "s3://invoke-load/failed"}
+    config = {"OutputConfig": output, "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 4}}
+    archive = tiny_archive(MODEL)
+    name = deploy(local_aws, role_arn, "invoke-load", "later", archive, AsyncInferenceConfig=config)
+    s3 = local_aws.client("s3")
+    s3.put_object(Bucket="invoke-load", Key="in/1", Body=b'{"id": "from S3"}')
+    source, kind = "s3://invoke-load/in/1", "application/json"
+    good = runtime.invoke_endpoint_async(EndpointName=name, InputLocation=source, ContentType=kind)
+    bad = runtime.invoke_endpoint_async(EndpointName=name, Body=b"no JSON", ContentType=kind)
+
+    def content(uri: str) -> bytes | None:
+        key = uri.removeprefix("s3://invoke-load/")
+        found = s3.list_objects_v2(Bucket="invoke-load", Prefix=key).get("KeyCount")
+        return s3.get_object(Bucket="invoke-load", Key=key)["Body"].read() if found else None
+
+    assert json.loads(until(lambda: content(good["OutputLocation"]), 20))["id"] == "from S3"
+    assert b"Received client error (400) from primary" in until(lambda: content(bad["FailureLocation"]), 20)
+    with pytest.raises(ClientError, match="ValidationError.*asynchronous endpoint"):
+        ask(runtime, name, id=1)
+    delete(local_aws, name)
+
+
 def test_a_deleted_endpoint_leaves_no_process_and_no_port(local_aws, role_arn, runtime, endpoint):
     name = deploy(local_aws, role_arn, "invoke-load", "short", tiny_archive(MODEL))
     process = psutil.Process(ask(runtime, name, id=1)["pid"])

@@ -24,7 +24,6 @@ from pocketaws.threads import ElasticThreads
 
 INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
 CONNECTIONS = 2000  # at once, the listener's own two among them
-BACKLOG = 1024  # that wait to be accepted: a few hundred clients may start in the same moment
 PIECES_AHEAD = 1024**2  # bytes of a stream that wait for a slow client before the model has to
 METADATA = b"x-amz-meta-"
 MEMORY_ANSWER = 128 * 1024**2  # bytes of an answer that waits for its client; longer ones go through a file
@@ -80,7 +79,7 @@ class Channel(HTTPChannel):
         self._call_when_gone: Callable[[], None] | None = None
 
     def expect_pieces(self) -> None:
-        """Serve an invocation: send what is written at once, and read on, to see the client's end."""
+        """Serve an invocation: read on meanwhile, to see the client's end, and let no large backlog grow."""
         self.adj = self.server.adj_for_pieces
 
     def on_disconnect(self, call: Callable[[], None]) -> None:
@@ -138,14 +137,12 @@ def listen(application, port: int, threads: int, memory_bytes: int, max_bytes: i
         max_request_body_size=max_bytes,
         channel_timeout=600,
         connection_limit=CONNECTIONS,
-        backlog=BACKLOG,
         asyncore_use_poll=True,  # select() takes no file descriptor above 1023
         ident="pocketaws",
         clear_untrusted_proxy_headers=True,
     )
     server.channel_class = Channel
-    # waitress keeps up to 18 kB of an answer back, and reads nothing from a client while it makes one.
     server.adj_for_pieces = copy.copy(server.adj)
-    server.adj_for_pieces.send_bytes = server.adj_for_pieces.channel_request_lookahead = 1
+    server.adj_for_pieces.channel_request_lookahead = 1
     server.adj_for_pieces.outbuf_high_watermark = PIECES_AHEAD
     return server

@@ -1,9 +1,11 @@
 """Threads for requests that mostly wait: as many as there are such requests, none while there are none."""
 
 import ctypes
+import logging
 import threading
 from collections import deque
 
+log = logging.getLogger("pocketaws")
 MOST = 600  # at once; what is beyond waits in line
 IDLE_S = 5.0  # a thread without work ends after this
 
@@ -29,7 +31,10 @@ class ElasticThreads:
 
     def _run(self) -> None:
         while (task := self._next()) is not None:
-            task.service()
+            try:
+                task.service()
+            except Exception:  # such as a server that closes meanwhile: the thread is there for the next
+                log.exception("failed while serving %r", task)
             del task  # an idle thread holds no request
 
     def _next(self):
