@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,9 @@ def load(model: str, max_new_tokens: int = 80, batch_size: int = 16,
                     An adapter of 4-bit training is a little better merged, as the training job merges it
     Greedy decoding, so the same question gets the same answer. On a GPU when there is one.
     """
+    # Threads that wait sleep instead of spin; libgomp reads this when torch is imported first. Beside other
+    # busy programs on two cores, spinning made an answer take 2 to 30 times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
     from transformers import AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
