@@ -6,6 +6,7 @@
 sdk2      the SageMaker SDK 2, whose estimator is the reference for ours
 toolkit   the sagemaker-training toolkit, AWS's side of script mode
 studio    this interpreter's own packages, with SageMaker Studio's older versions in front
+inference the same, with the toolkit and the older versions of AWS's Hugging Face inference image in front
 """
 
 import fcntl
@@ -20,8 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".venvs"
-NAMES = ("sdk2", "toolkit", "studio")
-LAYERED = frozenset({"studio"})  # sees this interpreter's packages behind its own
+NAMES = ("sdk2", "toolkit", "studio", "inference")
+LAYERED = frozenset({"studio", "inference"})  # sees this interpreter's packages behind its own
 
 
 def python_of(name: str) -> Path:
@@ -89,4 +90,4 @@ if __name__ == "__main__":
     wanted = sys.argv[1:] or NAMES
     with ThreadPoolExecutor() as pool:  # most of a build is waiting for downloads
         for each, python in zip(wanted, pool.map(python_of, wanted), strict=True):
-            print(f"{each:8} {python.relative_to(ROOT)}")
+            print(f"{each:9} {python.relative_to(ROOT)}")

@@ -16,6 +16,7 @@ from payloads import DEFAULT_MAX_TOKENS
 from stopping import UNFINISHED, Cancelled, Pieces, StopTexts, cut, decode
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
+from transformers.utils import logging
 
 BATCH_ROWS = 32  # prompts computed together; more take turns
 
@@ -38,6 +39,7 @@ def load(source: str, adapter: str | None = None, gpu: int | None = None) -> "Ch
     bfloat16 on GPUs that have it, float16 on others, float32 on a CPU. OSError and ValueError of transformers
     pass through: the container's log then says why it did not start.
     """
+    logging.disable_progress_bar()  # a container's log has no use for one
     device, dtype = torch.device("cpu"), torch.float32
     if torch.cuda.is_available():
         device = torch.device("cuda", gpu or 0)
