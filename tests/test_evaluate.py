@@ -7,12 +7,13 @@ import random
 import time
 from types import SimpleNamespace
 
+import hosting_aid
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from rouge_score.rouge_scorer import RougeScorer
 from tuneaws import bootstrap, handover, rouge
-from tuneaws.endpoint_use import EndpointError
+from tuneaws.endpoints.use import EndpointError, generator
 from tuneaws.evaluate import Answers, Price, Report, ask, evaluate, joined, lead, test_rows
 from tuneaws.evaluation_views import Examples
 from tuneaws.lesson import table
@@ -257,6 +258,39 @@ def test_calls_are_timed():
     took = found.timing()
     assert took["s_per_row"] == pytest.approx(found.seconds / 6)
     assert 0.02 <= took["call_p50_s"] <= took["call_p95_s"] == max(seconds for _, seconds, _ in found.calls)
+
+
+# Answers as inference.py does, and with an error for one of the dialogues.
+SUMMARIZER = """
+def model_fn(model_dir):
+    return None
+
+def predict_fn(data, model):
+    texts = [messages[-1]["content"] for messages in data["inputs"]]
+    if any("on day 7." in text for text in texts):
+        raise ValueError("day 7 is too much")
+    return [{"generated_text": text.partition("I bring ")[2].partition(".")[0]} for text in texts]
+"""
+
+
+def test_an_endpoint_is_a_system_and_one_that_is_deleted_loses_only_its_own_answers(
+    local_aws, role_arn, bucket
+):
+    archive = hosting_aid.tiny_archive(SUMMARIZER)
+    name = hosting_aid.deploy(local_aws, role_arn, bucket, "evaluate", archive)
+    runtime = local_aws.client("sagemaker-runtime")
+    try:
+        done = evaluate({"base": poor, "endpoint": generator(runtime, name)}, ROWS[:30], PROMPT)
+    finally:
+        hosting_aid.delete(local_aws, name)
+    assert list(done.systems["endpoint"].failed) == [7]
+    assert "day 7 is too much" in done.systems["endpoint"].failed[7]
+    said = ROWS[12]["dialogue"].partition("I bring ")[2].partition(".")[0]
+    assert done.systems["endpoint"].texts[12] == said
+    gone = evaluate({"base": poor, "endpoint": generator(runtime, name)}, ROWS[:30], PROMPT)
+    assert len(gone.systems["endpoint"].failed) == 30
+    assert gone.interval("base") == done.interval("base")
+    assert "there is no endpoint" in gone.systems["endpoint"].failed[0] + gone.warnings()[1]
 
 
 # --- rows
