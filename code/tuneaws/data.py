@@ -17,10 +17,10 @@ import re
 from pathlib import Path
 
 from tuneaws.cleaning import CleanReport, clean, text_key
-from tuneaws.rows import KINDS, DataError, iter_rows
+from tuneaws.rows import DataError, Report, iter_rows, kind_of
 
-__all__ = ["CleanReport", "DataError", "build_messages", "clean", "head", "plot_token_lengths", "read_rows",
-           "split", "token_lengths", "upload_jsonl", "write_jsonl"]
+__all__ = ["CleanReport", "DataError", "Report", "build_messages", "clean", "head", "plot_token_lengths",
+           "read_rows", "split", "token_lengths", "upload_jsonl", "write_jsonl"]
 
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation",
           "val": "validation", "dev": "validation", "eval": "validation", "test": "test"}
@@ -30,19 +30,20 @@ FIELDS = {"id": "id", "dialogue": "dialogue", "summary": "summary"}
 # --- read
 
 
-def read_rows(source, fields=None, limit: int | None = None) -> list:
+def read_rows(source, fields=None, limit: int | None = None, report: Report | None = None) -> list:
     """Read all rows of a source.
 
-    source  a file (JSON, JSONL, CSV, TSV, TXT), a folder with files named train, validation (or val, dev) and
-            test, "pocketaws/dialogues", or the id of a data set on the Hugging Face hub.
+    source  a file (JSON, JSONL, CSV, TSV, TXT, each also .gz), a folder with files named train, validation
+            (or val, dev) and test, "pocketaws/dialogues", or the id of a data set on the Hugging Face hub.
             A relative path is looked up from the working directory, then from the course's folder.
     fields  {"id": ..., "dialogue": ..., "summary": ...}, the names of your columns; id None numbers the rows
     limit   stop after so many rows of each file
+    report  takes what is wrong with the files, and broken rows are left out. None: the first one is refused
     Raises  DataError
     """
     fields = dict(FIELDS if fields is None else fields if isinstance(fields, dict) else vars(fields))
     rows = []
-    for name, records in _open(source):
+    for name, records in _open(source, report):
         for number, record in enumerate(itertools.islice(records, limit)):
             rows.append(_row(record, number, name, fields, source))
     if not rows:
@@ -50,25 +51,25 @@ def read_rows(source, fields=None, limit: int | None = None) -> list:
     return rows
 
 
-def _open(source) -> list:
+def _open(source, report: Report | None = None) -> list:
     """Return [(split, iterator of records)]."""
     text = os.fspath(source)
     for path in (Path(text), Path(__file__).resolve().parents[2] / text):
         if path.is_dir():
-            return [(name, iter_rows(file)) for name, file in _split_files(path)]
-        if path.exists() or path.suffix.lower() in KINDS and "/" not in text:
-            return [(SPLITS.get(path.stem.lower(), ""), iter_rows(path))]
+            return [(name, iter_rows(file, report)) for name, file in _split_files(path)]
+        if path.exists() or kind_of(path) and "/" not in text:
+            return [(SPLITS.get(path.name.partition(".")[0].lower(), ""), iter_rows(path, report))]
     if text.startswith("pocketaws/"):
         from tuneaws.session import dataset_path
 
-        return [(name, iter_rows(file)) for name, file in _split_files(dataset_path(text))]
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", text) and not text.startswith(".") and Path(text).suffix not in KINDS:
+        return [(name, iter_rows(file, report)) for name, file in _split_files(dataset_path(text))]
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", text) and not text.startswith(".") and not kind_of(text):
         return _from_hub(text)
     raise DataError(f"there is no file or folder {text!r} (looked in {Path.cwd()}). Fix: give its full path")
 
 
 def _split_files(folder: Path) -> list:
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in KINDS and file.is_file())
+    files = sorted(file for file in folder.iterdir() if kind_of(file) and file.is_file())
     found = [(SPLITS[word], file) for file in files
              if (word := re.split(r"[-_.]", file.stem.lower())[0]) in SPLITS]
     if found:

@@ -1,0 +1,323 @@
+"""JSON → rows, streamed: a value at a time is in memory, whatever the size of the file."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from .opening import LONGEST, Source
+from .report import ReadError
+
+WHOLE = 1 << 20  # characters: a value that starts the file and ends within so many is looked at as a whole
+NEAR = 12  # an error so close to the end of what is read so far may go away when more is read
+SPACE = re.compile(r"[ \t\r\n]*")
+BETWEEN = re.compile(r"[ \t\r\n,]*")
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
+NEXT = re.compile(r"[}\]]\s*,\s*(?=[{])|\n\s*(?=[{])")
+AGAIN = "download or export the file again"
+REPAIR = "repair or delete that row"
+END = "the file ends in the middle of a row"
+FORM = '{"dialogue": ..., ...}'
+ROW_LISTS = ("messages", "conversations", "conversation", "turns")  # a list under these is part of one row
+
+
+def decode(text: str, at: int) -> tuple:
+    """(value, where it ends) of the JSON value at a position. Raises JSONDecodeError."""
+    try:
+        return DECODER.raw_decode(text, at)
+    except RecursionError:
+        raise json.JSONDecodeError("lists in lists without end", text, at) from None
+
+
+DECODER = json.JSONDecoder()
+
+
+class Text:
+    """A window on the file that moves on: text[at:] is what is still to be read."""
+
+    def __init__(self, source: Source):
+        self.blocks, self.text, self.at, self.ended = source.blocks(), "", 0, False
+        self.line, self.counted = 1, 0  # the line of text[counted:]: counted on from where it was asked last
+
+    def more(self) -> bool:
+        """Read one more block; what is behind `at` is forgotten. False at the end of the file."""
+        block = next(self.blocks, None)
+        if block is None:
+            self.ended = True
+            return False
+        self.line, _ = self.place(self.at)
+        self.text, self.at, self.counted = self.text[self.at :] + block, 0, 0
+        return True
+
+    def skip(self, pattern: re.Pattern = SPACE) -> str:
+        """Go to the next character that the pattern does not take, and return it; "" at the end."""
+        while True:
+            self.at = pattern.match(self.text, self.at).end()
+            if self.at < len(self.text):
+                return self.text[self.at]
+            if not self.more():
+                return ""
+
+    def value(self):
+        """Read one JSON value from `at` on. Raises JSONDecodeError, with `at` where the value starts."""
+        while True:
+            try:
+                value, end = decode(self.text, self.at)
+            except json.JSONDecodeError as err:
+                cut = err.msg.startswith("Unterminated string") or err.pos >= len(self.text) - NEAR
+                if not cut or len(self.text) - self.at > LONGEST or not self.more():
+                    raise
+                continue
+            if end == len(self.text) and self.more():  # 12 may be the start of 123
+                continue
+            self.at = end
+            return value
+
+    def place(self, at: int) -> tuple[int, int]:
+        """(line, column) of a position in the window, both from 1."""
+        if at < self.counted:
+            return self.line - self.text.count("\n", at, self.counted), at - self.text.rfind("\n", 0, at)
+        self.line += self.text.count("\n", self.counted, at)
+        self.counted = at
+        return self.line, at - self.text.rfind("\n", 0, at)
+
+
+def read_json(source: Source) -> Iterator[dict]:
+    """The rows of an array, of the one list of objects in an object, or of objects one after another.
+
+    Raises  ReadError if the file holds no such thing.
+    """
+    text = Text(source)
+    first = text.skip()
+    if first == "[":
+        text.at += 1
+        yield from _elements(source, text)
+        yield from _behind(source, text)
+    elif first == "{":
+        yield from _object(source, text)
+    elif first:
+        try:
+            what = f"holds a {type(text.value()).__name__}"
+        except json.JSONDecodeError as err:
+            what = f"line {text.place(err.pos)[0]} is not JSON: {err.msg}: {text.text[text.at :][:40]!r}"
+        raise ReadError(f"{source.path} {what}. Fix: a JSON array of objects, [{FORM}, ...]")
+
+
+def _behind(source: Source, text: Text) -> Iterator[dict]:
+    """What follows the end of the array: more rows, where one bracket was too many, or another array."""
+    while letter := text.skip(BETWEEN):
+        line, _ = text.place(text.at)
+        readable = letter in "[{]"
+        source.note("behind", line, f"goes on behind its end: {text.text[text.at:][:40]!r}",
+                    "that is read on" if readable else "that is left out", "one array a file",
+                    lost=not readable)  # fmt: skip
+        if not readable:
+            return
+        text.at += letter in "[]"
+        if letter != "]":
+            yield from _elements(source, text)
+
+
+# --- an array
+
+
+def _elements(source: Source, text: Text, closing: str = "]") -> Iterator[dict]:
+    """The objects of the array, or (closing "") of values one after another, that `text` stands in."""
+    number, keys = 0, set()
+    while (letter := text.skip(BETWEEN)) != closing:
+        number += 1
+        if not letter:
+            _unclosed(source, text)
+            return
+        try:
+            value = text.value()
+        except json.JSONDecodeError as err:
+            if not _resume(source, text, err, keys, closing):
+                return
+            continue
+        if isinstance(value, dict):
+            keys.update(value)
+            yield value
+        else:
+            no_object(source, text.place(text.at - 1)[0], f"row {number} ", value)
+    text.at += len(closing)
+
+
+def no_object(source: Source, line: int, place: str, value) -> None:
+    """Report a value that is no row."""
+    source.note("no object", line, f"{place}is {json.dumps(value, ensure_ascii=False)[:60]}",
+                "it is left out", f"an object, {FORM}", lost=True)  # fmt: skip
+
+
+def _unclosed(source: Source, text: Text) -> None:
+    line, column = text.place(text.at)
+    source.note("ends early", line, f"column {column} ends in the middle of an array",
+                "the whole rows before it are read", AGAIN, lost=True)  # fmt: skip
+
+
+def _resume(source: Source, text: Text, err: json.JSONDecodeError, keys: set, closing: str) -> bool:
+    """Report the broken value at `at`, and go to where the next one starts. False if there is none."""
+    line, column = text.place(err.pos)
+    near = text.text[max(text.at, err.pos - 20) : err.pos + 20]
+    start, _ = text.place(text.at)
+    begun = text.text[text.at :][:60]
+    found = _after(text, closing, keys) or _next_start(text, keys)
+    if not found and (err.pos >= len(err.doc) - NEAR or err.msg.startswith("Unterminated string")):
+        source.note("ends early", line, f"column {column}: {END}: {begun!r}",
+                    "the whole rows before it are read", AGAIN,
+                    lost=True)  # fmt: skip
+        return False
+    to = text.place(text.at)[0] if found else None
+    then = "that row is left out" if found else "nothing behind it can be read"
+    far = found and to > line + 1
+    span = f" (a row from line {start} on, the next row is found in line {to})" if far else ""
+    source.note("not JSON", line, f"column {column} is not JSON: {err.msg}: {near!r}{span}", then, REPAIR,
+                lost=True)  # fmt: skip
+    return found
+
+
+def _after(text: Text, closing: str, keys: set) -> bool:
+    """Go behind the value at `at` by counting brackets; False, and stay, if they do not come out even."""
+    depth, at = 0, text.at
+    while True:
+        token = TOKEN.search(text.text, at)
+        if token is None:
+            if len(text.text) - text.at > WHOLE or not text.more():
+                return False
+            depth, at = 0, text.at
+            continue
+        at = token.end()
+        depth += (token[0] in ("{", "[")) - (token[0] in ("}", "]"))
+        if depth > 0:
+            continue
+        if depth or token[0] not in ("}", "]") or _row_start(text, text.at, at, keys) is not None:
+            return False  # a lost quote turns text into brackets: what they span holds another row
+        follows = text.text[SPACE.match(text.text, at).end() :][:1]
+        if follows not in ((",", "]", "") if closing else ("{", "")):
+            return False
+        text.at = at
+        return True
+
+
+def _row_start(text: Text, at: int, end: int, keys: set) -> int | None:
+    """Where, between two positions, an object starts that can be read and is like the rows before it."""
+    for found in NEXT.finditer(text.text, at, end):
+        try:
+            value, _ = decode(text.text, found.end())
+        except json.JSONDecodeError:
+            continue
+        if keys & set(value) or not keys and "[" not in text.text[text.at : found.end()]:
+            return found.end()
+    return None
+
+
+def _next_start(text: Text, keys: set) -> bool:
+    """Go to the next object that can be read and has one of the keys of the rows before; False at the end."""
+    at = text.at
+    while True:
+        start = _row_start(text, at, len(text.text), keys)
+        if start is not None:
+            text.at = start
+            return True
+        # A row may begin at the end of what is read so far: look at the last stretch once more.
+        text.at = min(len(text.text), max(at, len(text.text) - WHOLE // 8))
+        if not text.more():
+            text.at = len(text.text)
+            return False
+        at = 0
+
+
+# --- an object
+
+
+def _object(source: Source, text: Text) -> Iterator[dict]:
+    """What an object at the top stands for: a list in it, itself as a row, or the first of several."""
+    while len(text.text) < WHOLE and text.more():
+        pass
+    text.skip()
+    try:
+        value, end = decode(text.text, text.at)
+    except json.JSONDecodeError:
+        if looks_like_lines(text.text):
+            yield from _elements(source, text, closing="")
+        else:
+            yield from _in_lists(source, text)  # too long for one look, or broken
+        return
+    behind = SPACE.match(text.text, end).end()
+    if behind < len(text.text) or not text.ended:  # JSON lines under the name of JSON
+        yield from _elements(source, text, closing="")
+    else:
+        yield from _rows_of(source, value)
+
+
+def _rows_of(source: Source, value: dict) -> Iterator[dict]:
+    lists = {
+        key: each
+        for key, each in value.items()
+        if isinstance(each, list) and key not in ROW_LISTS and (not each or isinstance(each[0], dict))
+    }
+    inner = [each for each in value.values() if isinstance(each, dict)]
+    if len(lists) == 1:
+        ((key, some),) = lists.items()
+        for number, row in enumerate(some, start=1):
+            if isinstance(row, dict):
+                yield row
+            else:
+                no_object(source, 0, f"{key} row {number} ", row)
+    elif len(lists) > 1:
+        raise ReadError(f"{source.path} has several lists: {', '.join(lists)}. Fix: one list of rows a file")
+    elif len(inner) == len(value) > 1:
+        source.note(
+            "keyed", 0, f"is an object of {len(inner):,} objects", "each is a row, its key is in 'id'"
+        )
+        yield from ({"id": key, **row} for key, row in value.items())
+    elif len(inner) == 1 and any(isinstance(each, list) for each in inner[0].values()):
+        yield from _rows_of(source, inner[0])
+    else:
+        yield value
+
+
+def _in_lists(source: Source, text: Text) -> Iterator[dict]:
+    """The first list of objects in an object that is too long, or too broken, to be read as a whole."""
+    depth = 0
+    while True:
+        letter = text.skip(BETWEEN)
+        if letter in ("{", "}"):
+            text.at, depth = text.at + 1, depth + (1 if letter == "{" else -1)
+            if depth:
+                continue
+            raise ReadError(f"{source.path} has no list of rows. Fix: a JSON array of objects, [{FORM}, ...]")
+        try:
+            key = text.value()
+            if text.skip() == ":":
+                text.at += 1
+            if text.skip() == "[" and key not in ROW_LISTS:
+                text.at += 1
+                if text.skip() == "{":
+                    yield from _elements(source, text)
+                    _other_lists(source, text, key)
+                    return
+                while text.skip(BETWEEN) not in ("]", ""):
+                    text.value()
+                text.at += 1
+            elif text.skip() != "{":
+                text.value()
+        except (json.JSONDecodeError, TypeError) as err:
+            pos = getattr(err, "pos", text.at)
+            line, column = text.place(pos)
+            what = END if pos >= len(text.text) - NEAR else f"not JSON ({err})"
+            raise ReadError(f"{source.path} line {line} column {column}: {what}. "
+                            f"Fix: {AGAIN}") from err  # fmt: skip
+
+
+def _other_lists(source: Source, text: Text, key: str) -> None:
+    if text.skip(BETWEEN) not in ("", "}"):
+        line, _ = text.place(text.at)
+        source.note("behind", line, f"goes on behind its list {key!r}: {text.text[text.at:][:40]!r}",
+                    "what follows is not read as rows", "one list of rows a file")  # fmt: skip
+
+
+def looks_like_lines(start: str) -> bool:
+    """Whether a file that is called JSON holds an object a line."""
+    lines = [line.strip() for line in start.lstrip("\ufeff \t\r\n").split("\n", 3)[:3]]
+    more = next((line for line in lines[1:] if line), "")
+    return lines[0][:1] == "{" and lines[0][-1:] == "}" and more[:1] == "{"

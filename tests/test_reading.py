@@ -1,0 +1,278 @@
+"""Files as people have them: every good row comes out, every bad one is named, and memory does not grow."""
+
+import gzip
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from broken_files import CASES, CSV, LINES, PACKED, REFUSED, ROWS
+from container.training import reading
+from container.training.reading import ReadError, Report, opening, read, read_folder
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def saved(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def test_the_corpus_has_its_size_and_no_name_twice():
+    names = [name for name, *_ in [*CASES, *REFUSED]]
+    assert len(names) >= 120 and len(set(names)) == len(names) - 1  # packed.csv.gz is in both
+
+
+@pytest.mark.parametrize("name, content, rows, words", CASES, ids=[name for name, *_ in CASES])
+def test_a_file_gives_its_good_rows_and_says_what_was_wrong(tmp_path, name, content, rows, words):
+    report = Report()
+    found = list(read(saved(tmp_path, name, content), report, name))
+    assert len(found) == len(rows), str(report)
+    assert found == rows
+    assert words in str(report)
+    assert report.rows == len(rows) and report.files[name].rows == len(rows)
+
+
+@pytest.mark.parametrize("block", [8, 64])
+@pytest.mark.parametrize("name, content, rows, words", [case for case in CASES if len(case[1]) < 5000],
+                         ids=[case[0] for case in CASES if len(case[1]) < 5000])  # fmt: skip
+def test_where_a_block_ends_changes_nothing(tmp_path, monkeypatch, block, name, content, rows, words):
+    """Files larger than a block are read in pieces; here every file is, down to pieces of eight bytes."""
+    path, whole, parts = saved(tmp_path, name, content), Report(), Report()
+    list(read(path, whole, name))
+    monkeypatch.setattr(opening, "BLOCK", block)
+    assert list(read(path, parts, name)) == rows
+    if "utf-16" not in name and name != "nul.csv" and "bare" not in name:  # told from a block of some size
+        assert [(p.line, p.lost) for p in parts.problems] == [(p.line, p.lost) for p in whole.problems]
+
+
+@pytest.mark.parametrize("name, content, words", REFUSED, ids=[name for name, *_ in REFUSED])
+def test_a_file_without_rows_is_refused_with_a_fix(tmp_path, name, content, words):
+    with pytest.raises(ReadError) as refused:
+        list(read(saved(tmp_path, name, content)))
+    assert words in str(refused.value) and name in str(refused.value)
+    assert "Fix: " in str(refused.value) and "Traceback" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_or_not_readable_is_named(tmp_path):
+    with pytest.raises(ReadError, match="there is no file"):
+        list(read(tmp_path / "rows.csv"))
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(ReadError, match="folder.csv cannot be opened .*Fix: "):
+        list(read(tmp_path / "folder.csv"))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.999])
+def test_a_gz_that_was_cut_gives_the_rows_before_the_cut(tmp_path, share):
+    report = Report()
+    path = saved(tmp_path, "cut.csv.gz", PACKED[: int(len(PACKED) * share)])
+    rows = list(read(path, report, "cut.csv.gz"))
+    assert rows == [{"q": f"row {n} {n * n:x}", "a": str(n)} for n in range(len(rows))]
+    assert 0.9 * share < len(rows) / 9000 < 1.0
+    assert "is a gz that ends before its time; the whole rows before it are read" in str(report)
+
+
+def test_any_cut_of_any_file_ends_in_rows_or_in_a_sentence(tmp_path):
+    """Short files cut at many bytes, three of them at each: rows before the cut come out, nothing raises."""
+    cuts, strict = 0, ("lines.jsonl", "array.json", "utf-8.csv")
+    for name, content, rows, _ in CASES:
+        if len(content) > 400 or "utf-16" in name or "utf-32" in name:
+            continue
+        for end in range(1, len(content), 1 if name in strict else 5):
+            report = Report()
+            try:
+                found = list(read(saved(tmp_path, name, content[:end]), report, name))
+            except ReadError as err:
+                assert "Fix: " in str(err)
+                continue
+            cuts += 1
+            if name in strict:
+                whole = [row for row in rows if row in found]
+                assert whole == rows[: len(whole)] and len(found) - len(whole) <= 1
+    assert cuts > 900, cuts
+
+
+@pytest.mark.parametrize("at", range(0, len(LINES), 3))
+@pytest.mark.parametrize("odd", ['"', "{", "}", "]", ",", "\\", "\n", "x"])
+def test_a_stray_character_costs_one_row_of_an_array_and_of_lines(tmp_path, at, odd):
+    """Two good rows before, the broken one, three good rows behind: the five come out, in their order."""
+    good = [{"q": f"row {n}", "a": str(n)} for n in range(5)]
+    broken = LINES[: LINES.index("\n")]
+    at %= len(broken)
+    broken = broken[:at] + odd + broken[at:]
+    lines = [json.dumps(row) for row in good]
+    every = [*lines[:2], broken, *lines[2:]]
+    for name, text in (("a.jsonl", "\n".join(every)), ("a.json", f"[{', '.join(every)}]"),
+                       ("b.json", "[\n" + ",\n".join(every) + "\n]")):  # fmt: skip
+        report = Report()
+        found = list(read(saved(tmp_path, name, text.encode()), report, name))
+        kept = [row for row in found if row in good]
+        assert kept == good, (name, broken, str(report))
+
+
+# --- folders
+
+
+def test_a_folder_of_mixed_kinds_is_read_whole_and_its_bad_files_are_named(tmp_path):
+    (tmp_path / "more").mkdir()
+    for name, content in {
+        "a.csv": CSV.encode(), "b.json": json.dumps(ROWS).encode(), "c.jsonl": LINES.encode(),
+        "d.txt": b"one\n\ntwo", "more/e.csv.gz": gzip.compress(CSV.encode()), "f.pdf": b"%PDF", "g.csv": b"",
+        ".hidden.csv": b"x", "h.csv": b"q,a\n",
+    }.items():  # fmt: skip
+        saved(tmp_path, name, content)
+    report = Report()
+    rows = list(read_folder(tmp_path, report))
+    assert [name for name, _ in rows] == [
+        *["a.csv"] * 3, *["b.json"] * 3, *["c.jsonl"] * 3, *["d.txt"] * 2, *["more/e.csv.gz"] * 3
+    ]  # fmt: skip
+    assert report.rows == 14 and report.left_out == 2
+    for words in (
+        "a.csv: CSV, UTF-8, delimiter ',': 3 rows",
+        "f.pdf gives no rows: ",
+        "g.csv gives no rows: ",
+        "h.csv: CSV, UTF-8, delimiter ',': 0 rows",
+    ):
+        assert words in str(report)
+
+
+def test_a_folder_without_rows_is_refused(tmp_path):
+    for words in ("it holds: nothing", "a.pdf gives no rows"):
+        with pytest.raises(ReadError, match=f"(?s){words}.*Fix: one of .json"):
+            list(read_folder(tmp_path, Report()))
+        saved(tmp_path, "a.pdf", b"%PDF")
+    with pytest.raises(ReadError, match="there is no folder"):
+        list(read_folder(tmp_path / "nowhere", Report()))
+
+
+# --- the report
+
+
+def test_the_report_counts_what_it_does_not_show_and_stays_small(tmp_path):
+    text = "q,a\n" + "one,1\nx,y,z\n" * 5000
+    report = Report(shown=3)
+    assert sum(1 for _ in read(saved(tmp_path, "a.csv", text.encode()), report, "a.csv")) == 5000
+    assert len(report.problems) == 3 and report.left_out == 5000 and len(report.lines()) == 5
+    assert str(report).endswith("and 4,997 more in a.csv: cells")
+    assert "a.csv: CSV, UTF-8, delimiter ',': 5,000 rows, 5,000 left out" in str(report)
+
+
+def test_the_lines_that_the_report_names_are_those_of_the_file(tmp_path):
+    """Behind rows of several lines, behind CRLF, and beyond the first block."""
+    text = "q,a\r\n" + '"two\r\nlines",1\r\n' * 40_000 + "x,y,z\r\none,1\r\n"
+    report = Report()
+    rows = list(read(saved(tmp_path, "a.csv", text.encode()), report, "a.csv"))
+    assert (len(rows), [problem.line for problem in report.problems]) == (40_001, [80_002])
+    array = "[\n" + ",\n".join(['{"q": "' + "x" * 100 + '"}'] * 20_000) + ',\n{"q" 1},\n{"q": "y"}]'
+    report = Report()
+    rows = list(read(saved(tmp_path, "a.json", array.encode()), report, "a.json"))
+    assert (len(rows), [problem.line for problem in report.problems]) == (20_001, [20_002])
+
+
+# --- memory
+
+PEAK = """
+import resource, sys
+sys.path.insert(0, sys.argv[1])
+from container.training import reading
+count = sum(1 for _ in reading.read(sys.argv[2]))
+print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+FORMS = {
+    "rows.csv": ("q,a,c\n", "the question number {n},the answer to it,{n}\n", ""),
+    "rows.jsonl": ("", '{{"q": "the question number {n}", "a": "the answer to it"}}\n', ""),
+    "rows.json": (
+        "[",
+        '{{"q": "the question number {n}", "a": "the answer to it"}},\n',
+        '{"q": "", "a": ""}]',
+    ),
+    "in-object.json": (
+        '{"rows": [',
+        '{{"q": "the question number {n}", "a": "it"}},\n',
+        '{"q": "", "a": ""}]}',
+    ),
+    "rows.csv.gz": ("q,a,c\n", "the question number {n},the answer to it,{n}\n", ""),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_ten_times_the_rows_take_no_more_memory(tmp_path, name, course_root):
+    peaks = []
+    for rows in (30_000, 300_000):
+        begin, row, end = FORMS[name]
+        path, pack = tmp_path / f"{rows}-{name}", gzip.open if name.endswith("gz") else open
+        with pack(path, "wt", encoding="utf-8") as file:
+            file.write(begin)
+            file.writelines(row.format(n=n) for n in range(rows))
+            file.write(end)
+        command = [sys.executable, "-c", PEAK, str(course_root / "code"), str(path)]
+        count, peak = map(int, subprocess.check_output(command, text=True).split())
+        assert count == rows + ("json" in name and "jsonl" not in name)
+        peaks.append(peak)
+    assert peaks[1] < peaks[0] * 1.15, peaks
+
+
+def test_one_line_that_never_ends_is_refused_and_not_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(opening, "LONGEST", 1 << 21)
+    with pytest.raises(ReadError, match="a line of over 2,097,152 characters"):
+        list(read(saved(tmp_path, "a.jsonl", b"x" * (1 << 23))))
+
+
+def test_the_first_row_comes_before_the_last_is_read(tmp_path):
+    path = saved(tmp_path, "a.jsonl", LINES.encode() * 100_000)
+    rows = read(path)
+    assert list(itertools.islice(rows, 3)) == ROWS
+    rows.close()
+
+
+# --- one implementation
+
+
+def test_what_ships_is_what_tuneaws_reads_with():
+    from tuneaws import rows
+
+    assert rows.reading is reading and rows.find_encoding is reading.find_encoding
+
+
+def test_the_package_imports_the_standard_library_only():
+    """It runs before any library is installed, as a package of a job's own folder."""
+    folder = Path(reading.__file__).parents[1]
+    command = [
+        sys.executable,
+        "-S",
+        "-I",
+        "-c",
+        f"import sys; sys.path.insert(0, {str(folder)!r}); import reading",
+    ]
+    assert subprocess.run(command, capture_output=True, text=True).stderr == ""
+
+
+# --- real files, when they are there
+
+
+def test_the_survey_of_new_zealand_loses_nothing(tmp_path):
+    """Nine columns of the newer file have no name, and 41 rows have another row's cells in them."""
+    files = sorted((SHARED / "stats_nz").glob("*.csv")) if SHARED.exists() else []
+    if not files:
+        pytest.skip(f"the survey's files are not in {SHARED / 'stats_nz'}")
+    report = Report()
+    older, newer = (list(read(path, report, path.name)) for path in files)
+    assert (len(older), len(newer)) == (13_932, 21_672)
+    columns = [
+        "year",
+        "industry_code_ANZSIC",
+        "industry_name_ANZSIC",
+        "rme_size_grp",
+        "variable",
+        "value",
+        "unit",
+    ]
+    assert all(list(row)[:7] == columns for row in older + newer)
+    more = [row for row in newer if len(row) > 7]
+    assert len(more) == 41 and all(list(row)[7:] == [f"column_{n}" for n in range(10, 17)] for row in more)
+    assert report.counts == {(files[1].name, "unnamed cells"): 41}
+    assert "line 17135 has cells in columns without a name: '2022'" in str(report)
+    assert [sum(row["value"] == "C" for row in rows) for rows in (older, newer)] == [292, 383]
