@@ -30,10 +30,8 @@ __all__ = ["inference", "payloads"]
 def conversations(count: int) -> list[list[dict]]:
     """Questions of different lengths about the first test dialogues."""
     lines = DIALOGUES.read_text(encoding="utf-8").splitlines()[:count]
-    return [
-        [{"role": "user", "content": f"Summarize the conversation.\n\n{json.loads(line)['dialogue']}"}]
-        for line in lines
-    ]
+    texts = [f"Summarize the conversation.\n\n{json.loads(line)['dialogue']}" for line in lines]
+    return [[{"role": "user", "content": text}] for text in texts]
 
 
 def make_layouts(folder: Path) -> Path:

@@ -16,7 +16,7 @@ MAX_NEW_TOKENS = 30
 LINES = {"Content-Type": "application/jsonlines"}
 NOT_DONE = {
     **openai.NOT_DONE, "decoder_input_details": (False,), "top_n_tokens": (1,), "truncate": (),
-    "ignore_eos_token": (False,), "num_beams": (1,), "adapters": (),
+    "num_beams": (1,), "adapters": (),
 }  # fmt: skip
 INVALID = "invalid payload. must contain prompt, inputs, or messages"
 
@@ -58,6 +58,7 @@ class Server:
         details, stream = fields.truth(parameters, "details"), fields.truth(data, "stream")
         if fields.truth(parameters, "do_sample", True) is False:
             parameters["temperature"] = 0.0
+        parameters.setdefault("ignore_eos", fields.truth(parameters, "ignore_eos_token"))
         if parameters.get("stop") is None and "stop_sequences" in parameters:
             parameters["stop"] = parameters["stop_sequences"]
         limit = fields.whole(parameters, "max_new_tokens", MAX_NEW_TOKENS)
