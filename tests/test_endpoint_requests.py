@@ -6,8 +6,9 @@ from datetime import datetime, timedelta, timezone
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
-from tuneaws import autoscaling, config, endpoint_models, endpoint_requests, llm_images, registry
-from tuneaws.endpoint_use import EndpointError
+from tuneaws import config, registry
+from tuneaws.endpoints import autoscaling, llm_images, models, requests
+from tuneaws.endpoints.use import EndpointError
 
 ROLE = "arn:aws:iam::123456789012:role/tuneaws-sagemaker"
 TAGS = [{"Key": "course", "Value": "tuneaws"}]
@@ -24,7 +25,7 @@ def valid(service: str, operation: str, request: dict) -> dict:
 
 
 def variant(name="tuned", **more):
-    return endpoint_requests.variant(name, CONTAINER, "ml.g5.xlarge", **more)
+    return requests.variant(name, CONTAINER, "ml.g5.xlarge", **more)
 
 
 # --- names and requests
@@ -32,23 +33,23 @@ def variant(name="tuned", **more):
 
 def test_the_three_requests_are_what_aws_takes_and_fit_together():
     one = variant(weight=3)
-    model = valid("sagemaker", "CreateModel", endpoint_requests.model_request("e", one, ROLE, TAGS))
+    model = valid("sagemaker", "CreateModel", requests.model_request("e", one, ROLE, TAGS))
     made = valid("sagemaker", "CreateEndpointConfig",
-                 endpoint_requests.config_request("e", [one], ROLE, TAGS))
+                 requests.config_request("e", [one], ROLE, TAGS))
     expires = datetime(2026, 11, 22, 12, tzinfo=timezone(timedelta(hours=1)))
-    endpoint = valid("sagemaker", "CreateEndpoint", endpoint_requests.endpoint_request(
+    endpoint = valid("sagemaker", "CreateEndpoint", requests.endpoint_request(
         "e", made["EndpointConfigName"], TAGS, expires))
     assert made["ProductionVariants"][0]["ModelName"] == model["ModelName"]
     assert made["ProductionVariants"][0]["InitialVariantWeight"] == 3
     assert model["PrimaryContainer"] == CONTAINER and model["ExecutionRoleArn"] == ROLE
     assert endpoint["Tags"] == [*TAGS, {"Key": "expires", "Value": "2026-11-22T11:00:00Z"}]
-    assert endpoint_requests.read_expires({"expires": "2026-11-22T11:00:00Z"}) == expires
+    assert requests.read_expires({"expires": "2026-11-22T11:00:00Z"}) == expires
 
 
 def test_the_same_contents_have_the_same_names_and_others_have_others():
     def names(one, role=ROLE):
-        return (endpoint_requests.model_request("e", one, role, TAGS)["ModelName"],
-                endpoint_requests.config_request("e", [one], role, TAGS)["EndpointConfigName"])
+        return (requests.model_request("e", one, role, TAGS)["ModelName"],
+                requests.config_request("e", [one], role, TAGS)["EndpointConfigName"])
 
     first = names(variant())
     assert names(variant()) == first
@@ -57,28 +58,28 @@ def test_the_same_contents_have_the_same_names_and_others_have_others():
     assert not set(names(variant(), ROLE + "2")) & set(first)
     weighted = names(variant(weight=2))
     assert weighted[0] == first[0] and weighted[1] != first[1]  # the same model, another share of it
-    assert all(endpoint_requests.belongs_to(name, "e") for name in (*first, *weighted))
-    assert not endpoint_requests.belongs_to("e-v2-0123abcd", "e")
+    assert all(requests.belongs_to(name, "e") for name in (*first, *weighted))
+    assert not requests.belongs_to("e-v2-0123abcd", "e")
 
 
 def test_a_version_of_the_registry_is_deployed_by_its_arn_alone():
     arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/1"
-    one = endpoint_requests.variant("v", endpoint_models.of_package(arn), "ml.g5.xlarge")
-    request = valid("sagemaker", "CreateModel", endpoint_requests.model_request("e", one, ROLE, TAGS))
+    one = requests.variant("v", models.of_package(arn), "ml.g5.xlarge")
+    request = valid("sagemaker", "CreateModel", requests.model_request("e", one, ROLE, TAGS))
     assert request["Containers"] == [{"ModelPackageName": arn}] and "PrimaryContainer" not in request
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a_b", "a" * 55])
 def test_a_name_that_leaves_no_room_for_the_names_made_from_it_is_refused(name):
     with pytest.raises(ValueError, match="at most 54 characters"):
-        endpoint_requests.check_name(name)
-    endpoint_requests.check_name("a" * 54)
-    assert len(endpoint_requests.model_request("a" * 54, variant(), ROLE, TAGS)["ModelName"]) == 63
+        requests.check_name(name)
+    requests.check_name("a" * 54)
+    assert len(requests.model_request("a" * 54, variant(), ROLE, TAGS)["ModelName"]) == 63
 
 
 @pytest.mark.parametrize("tags", [{}, {"expires": "soon"}, {"expires": "2026-11-22"}])
 def test_a_tag_that_is_no_time_is_no_time_to_live(tags):
-    assert endpoint_requests.read_expires(tags) is None
+    assert requests.read_expires(tags) is None
 
 
 # --- images
@@ -140,7 +141,7 @@ def test_an_image_with_cuda_13_gets_a_host_with_its_driver_and_others_do_not():
     assert set(hosts.values()) == {"al2023-ami-sagemaker-inference-gpu-4-1"}
     uri = llm_images.huggingface_uri("us-east-1", "ml.g5.xlarge", "5.5.3", "2.6.0", "py312")
     assert llm_images.host_for(uri) is None
-    made = endpoint_requests.config_request("e", [variant()], ROLE, TAGS)["ProductionVariants"][0]
+    made = requests.config_request("e", [variant()], ROLE, TAGS)["ProductionVariants"][0]
     assert made["InferenceAmiVersion"] == hosts["vllm"]
 
 
@@ -189,13 +190,13 @@ def test_vllm_does_not_serve_a_job_that_saved_only_its_adapter():
     job = {"TrainingJobName": "j", "TrainingJobStatus": "Completed",
            "ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"},
            "HyperParameters": {"merge_weights": "true"}}
-    made = endpoint_models.of_job(None, "b", "us-east-1", endpoint, job)
+    made = models.of_job(None, "b", "us-east-1", endpoint, job)
     assert made["ModelDataUrl"] == "s3://b/model.tar.gz" and "/vllm:" in made["Image"]
     with pytest.raises(EndpointError, match="merge_weights: true, or endpoint.serve: huggingface"):
-        endpoint_models.of_job(None, "b", "us-east-1", endpoint, {**job, "HyperParameters": {}})
+        models.of_job(None, "b", "us-east-1", endpoint, {**job, "HyperParameters": {}})
 
 
 def test_a_job_without_a_model_is_not_deployed():
     job = {"TrainingJobName": "j", "TrainingJobStatus": "Failed"}
     with pytest.raises(EndpointError, match="(?s)j has no model to deploy: it is Failed.*Fix:"):
-        endpoint_models.of_job(None, "b", "us-east-1", config.load().endpoint, job)
+        models.of_job(None, "b", "us-east-1", config.load().endpoint, job)

@@ -11,10 +11,11 @@ import delete_endpoints
 import pytest
 from botocore.exceptions import EventStreamError
 from hosting_aid import IMAGE, tiny_archive
-from tuneaws import autoscaling, config, endpoint_life, endpoint_models, endpoint_use, endpoints, prices
-from tuneaws.endpoint_use import EndpointError
+from tuneaws import config, endpoints, prices
+from tuneaws.endpoints import autoscaling, life, models, use
+from tuneaws.endpoints.load_test import load_test, sender
+from tuneaws.endpoints.use import EndpointError
 from tuneaws.lesson import table
-from tuneaws.load_test import load_test, sender
 
 TAGS = [{"Key": "course", "Value": "tuneaws-endpoints-test"}]
 COURSE = {"course": "tuneaws-endpoints-test"}
@@ -155,14 +156,14 @@ def test_a_stream_is_read_wherever_it_is_cut():
     whole = b": a comment\n\n" + chunk("Käse ") + chunk("") + chunk("日本") + b"data: [DONE]\n\n"
     for size in (1, 2, 3, 7, len(whole)):
         parts = [whole[i:i + size] for i in range(0, len(whole), size)]
-        assert list(endpoint_use.read_stream("e", parts)) == ["Käse ", "日本"]
+        assert list(use.read_stream("e", parts)) == ["Käse ", "日本"]
 
 
 def test_one_whole_answer_is_a_stream_of_one_piece():
     body = json.dumps({"choices": [{"message": {"content": "hi"}}]}).encode()
-    assert list(endpoint_use.read_stream("e", [body])) == ["hi"]
-    assert list(endpoint_use.read_stream("e", [b'[{"generated_text": "hi"}]'])) == ["hi"]
-    assert list(endpoint_use.read_stream("e", [b'data: {"choices": [], "usage": {}}\n\n'])) == []
+    assert list(use.read_stream("e", [body])) == ["hi"]
+    assert list(use.read_stream("e", [b'[{"generated_text": "hi"}]'])) == ["hi"]
+    assert list(use.read_stream("e", [b'data: {"choices": [], "usage": {}}\n\n'])) == []
 
 
 def test_a_stream_that_breaks_off_gives_what_came_and_then_the_reason():
@@ -184,7 +185,7 @@ def test_a_stream_that_breaks_off_gives_what_came_and_then_the_reason():
 @pytest.mark.parametrize("seconds, words", [
     (7110, "1 h 58 min"), (200, "3 min 20 s"), (0, "0 min 0 s"), (-120.4, "over since 2 min 0 s")])
 def test_a_time_left_is_said_in_words(seconds, words):
-    assert endpoint_life.span(seconds) == words
+    assert life.span(seconds) == words
 
 
 @pytest.mark.parametrize("part, words", [
@@ -194,7 +195,7 @@ def test_a_time_left_is_said_in_words(seconds, words):
 ])
 def test_what_is_no_answer_is_an_error_and_not_an_empty_text(part, words):
     with pytest.raises(EndpointError, match=words):
-        list(endpoint_use.read_stream("e", [part]))
+        list(use.read_stream("e", [part]))
 
 
 # --- two variants
@@ -354,7 +355,7 @@ def talker_code(tmp_path, monkeypatch):
     """The course's inference code, replaced by the talker."""
     (tmp_path / "inference.py").write_text(TALKER.replace("open(os.path.join(model_dir, \"name\")).read()",
                                                           "os.environ['HF_MODEL_ID']"))
-    monkeypatch.setattr(endpoint_models.archive, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(models.archive, "__defaults__", (tmp_path,))
     return tmp_path
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from hosting_aid import ECHO, IMAGE, tiny_archive
 from tuneaws import config, endpoints, registry
-from tuneaws.endpoint_use import EndpointError
+from tuneaws.endpoints.use import EndpointError
 from tuneaws.registry import RegistryError
 
 TAGS = [{"Key": "course", "Value": "tuneaws-registry-test"}]

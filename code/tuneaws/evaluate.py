@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tuneaws.answers import Answers, Price
 from tuneaws.cleaning import text_key
 from tuneaws.data import build_messages
-from tuneaws.endpoint_use import EndpointError
+from tuneaws.endpoints.use import EndpointError
 from tuneaws.evaluation_report import Report
 
 __all__ = ["Answers", "Price", "Report", "ask", "evaluate", "joined", "lead", "test_rows"]

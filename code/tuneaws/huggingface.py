@@ -31,14 +31,20 @@ from tuneaws.estimator.description import SCRIPT_MODE, arguments_of
 from tuneaws.estimator.distribution import check_distribution, distribution_hyperparameters
 from tuneaws.estimator.job import TrainingJob, shows_log
 from tuneaws.estimator.send import QuotaError, create_training_job, upload_source
+from tuneaws.hosting.errors import EndpointError
+from tuneaws.hosting.from_estimator import Serving
+from tuneaws.hosting.model import HuggingFaceModel
+from tuneaws.hosting.predictor import HuggingFacePredictor
 
-__all__ = ["HuggingFace", "QuotaError", "TrainingJob"]
+__all__ = [
+    "EndpointError", "HuggingFace", "HuggingFaceModel", "HuggingFacePredictor", "QuotaError", "TrainingJob",
+]  # fmt: skip
 
 CODE_CHANNEL = "code"  # with network isolation the code comes by a channel, since the job cannot fetch it
 CODE_IN_CONTAINER = f"/opt/ml/input/data/{CODE_CHANNEL}/{places.ARCHIVE}"
 
 
-class HuggingFace(Arguments):
+class HuggingFace(Arguments, Serving):
     """Trains a script in AWS's Hugging Face container. tuneaws.estimator.arguments explains each argument."""
 
     def __post_init__(self, hyperparameters: dict | None, enable_network_isolation: bool | None):

@@ -16,7 +16,7 @@ import time
 
 from botocore.exceptions import ClientError
 
-from tuneaws import endpoint_life
+from tuneaws.endpoints import life
 from tuneaws.estimator import hosting_request
 
 MAX_METRICS = 50  # CustomerMetadataProperties; a value has at most 256 characters (botocore 1.44.5)
@@ -158,7 +158,7 @@ def find_groups(sm, tags: dict) -> list:
                                                                    SortOrder="Descending")
     groups = [one for page in pages for one in page["ModelPackageGroupSummaryList"]]
     return [one["ModelPackageGroupName"] for one in groups
-            if tags.items() <= endpoint_life.tags_of(sm, one["ModelPackageGroupArn"]).items()]
+            if tags.items() <= life.tags_of(sm, one["ModelPackageGroupArn"]).items()]
 
 
 def _decide(sm, arn: str, status: str, why: str) -> None:

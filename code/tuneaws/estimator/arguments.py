@@ -36,15 +36,27 @@ def explain_unknown(cls):
         for name in keywords:
             if name not in known:
                 near = OLD_NAMES.get(name) or next(iter(difflib.get_close_matches(name, known, 1)), None)
-                raise TypeError(f"the estimator has no argument {name!r}. Fix: {_hint(near)}.")
+                raise TypeError(f"{type(self).__name__} has no argument {name!r}. Fix: {_hint(near, self)}.")
         plain(self, *args, **keywords)
 
     cls.__init__ = __init__
     return cls
 
 
-def _hint(near: str | None) -> str:
-    return f"did you mean {near!r}" if near else "leave it out; help(HuggingFace) lists the arguments"
+def takes(arguments: type):
+    """Method decorator: help() and completion show the arguments of that class, which it is called with."""
+
+    def shown(method):
+        own = list(inspect.signature(method).parameters.values())[:1]  # self
+        method.__signature__ = inspect.Signature([*own, *inspect.signature(arguments).parameters.values()])
+        return method
+
+    return shown
+
+
+def _hint(near: str | None, self: object) -> str:
+    which = type(self).__name__
+    return f"did you mean {near!r}" if near else f"leave it out; help({which}) lists the arguments"
 
 
 @explain_unknown

@@ -149,7 +149,7 @@ def endpoint_config_request(
         {
             "EndpointConfigName": check_name(name, "endpoint config"),
             "ProductionVariants": variants,
-            "Tags": tag_list(tags) or None,
+            "Tags": tag_list(tags),
             "KmsKeyId": kms_key,
             "DataCaptureConfig": data_capture,
             "AsyncInferenceConfig": async_inference,

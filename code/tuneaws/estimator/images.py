@@ -63,7 +63,7 @@ def inference_image_uri(
     from sagemaker.core import image_uris
 
     try:
-        return image_uris.retrieve(
+        uri = image_uris.retrieve(
             FRAMEWORK,
             region,
             version=transformers_version,
@@ -73,6 +73,7 @@ def inference_image_uri(
             base_framework_version=f"pytorch{pytorch_version}",
             serverless_inference_config=serverless,
         )
+        return re.sub(r"-transformers[\d.]+-", f"-transformers{transformers_version}-", uri)
     except (ValueError, KeyError) as err:
         asked = f"transformers {transformers_version}, PyTorch {pytorch_version}, {py_version}"
         newest = newest_versions(scope="inference")

@@ -12,7 +12,7 @@ import posixpath
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +89,7 @@ def upload_repacked(
     *,
     kms_key: str | None = None,
     encrypt: bool = True,
-    owners: dict[str, str] | None = None,
+    owner_of: Callable[[str], str | None] = lambda bucket: None,
     folder: str | None = None,
 ) -> Repacked:
     """Write model_data with the code in code/ to uri; return what went in. model_data itself is left alone.
@@ -99,7 +99,7 @@ def upload_repacked(
                 for a model that the script loads from a hub
     source_dir  a folder, which replaces the archive's code/; or s3://…/sourcedir.tar.gz, laid over it
     kms_key     to encrypt it with; None is the account's own key, encrypt=False the bucket's default
-    owners      {bucket: account that must own it}
+    owner_of    bucket -> account that must own it, for one whose name anybody could have guessed
     folder      where two temporary files, as large as the archives, go; None is the system's place
     Raises      ValueError for what is missing, unsafe or no archive; botocore's errors pass through
     """
@@ -107,7 +107,7 @@ def upload_repacked(
     with ExitStack() as open_files:
 
         def fetch(path: str | None) -> IO[bytes] | None:
-            return open_files.enter_context(_opened(s3, path, owners or {}, folder)) if path else None
+            return open_files.enter_context(_opened(s3, path, owner_of, folder)) if path else None
 
         model = fetch(model_data)
         code = fetch(source_dir if places.in_s3(source_dir) else None)
@@ -116,7 +116,7 @@ def upload_repacked(
         done = repack(target, files, Path(entry_point).name, model, code, replace)
         target.seek(0)
         bucket, key = _split(uri)
-        s3.upload_fileobj(target, bucket, key, ExtraArgs=_extra(bucket, kms_key, encrypt, owners or {}))
+        s3.upload_fileobj(target, bucket, key, ExtraArgs=_extra(kms_key, encrypt, owner_of(bucket)))
     return done
 
 
@@ -209,7 +209,7 @@ def _inside(name: str, member: tarfile.TarInfo, what: str) -> str:
 
 
 @contextmanager
-def _opened(s3, path: str, owners: dict[str, str], folder: str | None) -> Iterator[IO[bytes]]:
+def _opened(s3, path: str, owner_of: Callable, folder: str | None) -> Iterator[IO[bytes]]:
     """The archive at path, from S3 by way of a temporary file; ValueError if it is not there."""
     if not places.in_s3(path):
         if not Path(path.removeprefix("file://")).is_file():
@@ -218,10 +218,11 @@ def _opened(s3, path: str, owners: dict[str, str], folder: str | None) -> Iterat
             yield file
         return
     bucket, key = _split(path)
-    owner = {"ExpectedBucketOwner": owners[bucket]} if bucket in owners else None
+    owner = owner_of(bucket)
     with tempfile.TemporaryFile(dir=folder) as file:
+        extra = {"ExpectedBucketOwner": owner} if owner else None
         try:
-            s3.download_fileobj(bucket, key, file, ExtraArgs=owner)
+            s3.download_fileobj(bucket, key, file, ExtraArgs=extra)
         except ClientError as err:
             if err.response["Error"]["Code"] not in ("404", "NoSuchKey", "NoSuchBucket"):
                 raise
@@ -229,12 +230,12 @@ def _opened(s3, path: str, owners: dict[str, str], folder: str | None) -> Iterat
         yield file
 
 
-def _extra(bucket: str, kms_key: str | None, encrypt: bool, owners: dict[str, str]) -> dict[str, str]:
+def _extra(kms_key: str | None, encrypt: bool, owner: str | None) -> dict[str, str]:
     found = {"ServerSideEncryption": "aws:kms"} if kms_key or encrypt else {}
     if kms_key:
         found["SSEKMSKeyId"] = kms_key
-    if bucket in owners:
-        found["ExpectedBucketOwner"] = owners[bucket]
+    if owner:
+        found["ExpectedBucketOwner"] = owner
     return found
 
 

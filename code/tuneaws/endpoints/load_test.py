@@ -17,14 +17,14 @@ import math
 import threading
 import time
 
-from tuneaws.endpoint_use import EndpointError, ask
+from tuneaws.endpoints.use import EndpointError, ask
 
 
 def sender(runtime, name: str, conversations: list, max_new_tokens: int | None = 40,
            variant: str | None = None):
     """Return send(): each call asks the endpoint the next conversation, and begins again after the last.
 
-    runtime  endpoint_use.runtime_client(session, connections), with a connection for each caller: it does not
+    runtime  use.runtime_client(session, connections), with a connection for each caller: it does not
              retry, so a failure is counted and not hidden in a slow answer
     """
     turn, lock = itertools.cycle(conversations), threading.Lock()

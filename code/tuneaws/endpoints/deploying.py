@@ -1,58 +1,17 @@
-"""Put a model behind an endpoint, talk to it, and leave nothing running.
-
-    name = deploy_newest(cfg, session, bucket)                  # shows the price first; starts, or updates
-    predict(session.client("sagemaker-runtime"), name, messages)
-    delete(session.client("sagemaker"), name)
-
-The functions that deploy take the configuration; all others take boto3 clients and plain values. The parts:
-
-    endpoint_models    the base model, a job's or a version's, as a container
-    endpoint_requests  the three requests, as plain dicts
-    endpoint_use       predict, stream, chat, generator
-    endpoint_life      watch, time_left, list_endpoints, log_lines
-    endpoint_end       delete, delete_expired
-    endpoint_traffic   two variants: who answered, their metrics, shifting the weights
-"""
+"""Deploy: the price first, then create the endpoint, change it, or leave it as it is."""
 
 from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from tuneaws import config, endpoint_life, endpoint_models, prices, training_jobs
-from tuneaws import endpoint_requests as requests
-from tuneaws.endpoint_end import delete, delete_all, delete_expired, forget_older
-from tuneaws.endpoint_life import (
-    describe,
-    explain_failure,
-    keep,
-    list_endpoints,
-    log_lines,
-    show,
-    time_left,
-    watch,
-)
-from tuneaws.endpoint_requests import Variant, variant
-from tuneaws.endpoint_traffic import shift, variant_metrics, weights, who_answered
-from tuneaws.endpoint_use import (
-    Answer,
-    Chat,
-    EndpointError,
-    ask,
-    generator,
-    predict,
-    predict_batch,
-    runtime_client,
-    stream,
-)
-
-__all__ = ["Answer", "Chat", "EndpointError", "Variant", "ask", "chat", "container_from", "delete",
-           "delete_all", "delete_expired", "deploy", "deploy_base", "deploy_job", "deploy_newest",
-           "deploy_version", "describe", "explain_failure", "generator", "keep", "list_endpoints",
-           "log_lines", "predict", "predict_batch", "put", "runtime_client", "shift", "show", "show_price",
-           "stream", "time_left", "variant", "variant_metrics", "watch", "weights", "who_answered"]
+from tuneaws import config, prices, training_jobs
+from tuneaws.endpoints import life, models, requests
+from tuneaws.endpoints.end import delete, forget_older
+from tuneaws.endpoints.life import describe, explain_failure, keep, watch
+from tuneaws.endpoints.traffic import shift, weights
+from tuneaws.endpoints.use import EndpointError
 
 FREE_WAY = 'or set WHERE = "local" and go on for free.'
-chat = Chat
 
 
 # --- the price
@@ -156,22 +115,22 @@ def container_from(cfg, session, bucket: str, source) -> dict:
     if isinstance(source, dict) and "TrainingJobName" not in source:
         return source
     if source == "base":
-        return endpoint_models.base(s3, bucket, session.region, one, cfg.model.id)
+        return models.base(s3, bucket, session.region, one, cfg.model.id)
     if isinstance(source, str) and ":model-package/" in source:
-        return endpoint_models.of_package(_approved(sm, source))
+        return models.of_package(_approved(sm, source))
     if source == "newest":
         source = training_jobs.newest(sm, cfg.project.tags)
     elif isinstance(source, str):
         source = training_jobs.get(sm, source)
     print(f"model: of job {source['TrainingJobName']}")
-    return endpoint_models.of_job(s3, bucket, session.region, one, source)
+    return models.of_job(s3, bucket, session.region, one, source)
 
 
 def put(sm, logs, name: str, variants: list, role_arn: str, tags: list, ttl_s: float,
         timeout_s: float = 1800) -> dict:
     """Make the endpoint serve these variants: create it, change it, or leave it; return its description.
 
-    variants   endpoint_requests.Variant, one or several          tags  [{"Key", "Value"}, ...]
+    variants   requests.Variant, one or several          tags  [{"Key", "Value"}, ...]
     ttl_s      seconds from now until delete_expired() takes it
     timeout_s  give up waiting after so long; the endpoint goes on
     Costs      on AWS, all instances from the creation until it is deleted
@@ -201,7 +160,7 @@ def put(sm, logs, name: str, variants: list, role_arn: str, tags: list, ttl_s: f
 
 def _check_ours(sm, name: str, tags: list) -> None:
     found = describe(sm, name)
-    there = endpoint_life.tags_of(sm, found["EndpointArn"]) if found else {}
+    there = life.tags_of(sm, found["EndpointArn"]) if found else {}
     missing = [tag for tag in tags if there.get(tag["Key"]) != tag["Value"]]
     if found and missing:
         raise EndpointError(f"the endpoint {name!r} is there, and does not carry the tag {missing[0]['Key']}="
@@ -222,7 +181,7 @@ def _restore_weights(sm, name: str, variants: list) -> None:
 def _settled(sm, logs, name: str, timeout_s: float) -> dict | None:
     """The endpoint when nothing is under way with it; one that failed is deleted first."""
     found = describe(sm, name)
-    if found and found["EndpointStatus"] not in endpoint_life.SETTLED:
+    if found and found["EndpointStatus"] not in life.SETTLED:
         print(f"{name}: is {found['EndpointStatus']}; waiting for that first")
         try:
             found = watch(sm, logs, name, timeout_s)

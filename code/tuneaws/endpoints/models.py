@@ -16,12 +16,13 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from tuneaws import buckets, llm_images
-from tuneaws.endpoint_requests import mark
-from tuneaws.endpoint_use import EndpointError
+from tuneaws import buckets
+from tuneaws.endpoints import llm_images
+from tuneaws.endpoints.requests import mark
+from tuneaws.endpoints.use import EndpointError
 from tuneaws.estimator import hosting_request, repack
 
-CODE_DIR = Path(__file__).resolve().parents[1] / "container" / "inference"
+CODE_DIR = Path(__file__).resolve().parents[2] / "container" / "inference"
 PROGRAM = "inference.py"
 
 

@@ -11,8 +11,8 @@ full price, so the worst case is `largest` times that of one, until the endpoint
 from __future__ import annotations
 
 from tuneaws import prices
-from tuneaws.endpoint_life import describe
-from tuneaws.endpoint_use import EndpointError
+from tuneaws.endpoints.life import describe
+from tuneaws.endpoints.use import EndpointError
 
 SERVICE, DIMENSION = "sagemaker", "sagemaker:variant:DesiredInstanceCount"
 METRIC = "SageMakerVariantInvocationsPerInstance"  # requests a minute for each instance, a mean

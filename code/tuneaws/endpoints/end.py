@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import time
 
-from tuneaws import endpoint_requests as requests
-from tuneaws.endpoint_life import SETTLED, describe, list_endpoints, lookup, needed, time_left
-from tuneaws.endpoint_use import EndpointError
+from tuneaws.endpoints import requests
+from tuneaws.endpoints.life import SETTLED, describe, list_endpoints, lookup, needed, time_left
+from tuneaws.endpoints.use import EndpointError
 
 
 def delete(sm, name: str, wait_s: float = 600, poll_s: float = 0.2) -> list:

@@ -11,8 +11,8 @@ import time
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 
-from tuneaws.endpoint_life import describe
-from tuneaws.endpoint_use import EndpointError, ask
+from tuneaws.endpoints.life import describe
+from tuneaws.endpoints.use import EndpointError, ask
 
 NAMESPACE = "AWS/SageMaker"
 # https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html, 2026-11: the latencies are in

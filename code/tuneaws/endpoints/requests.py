@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from tuneaws import llm_images
+from tuneaws.endpoints import llm_images
 from tuneaws.estimator import hosting_request
 
 EXPIRES = "expires"  # the tag that says until when an endpoint may live, in UTC

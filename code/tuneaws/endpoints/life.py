@@ -4,7 +4,7 @@
     time_left(sm, "tuneaws-tuned")               # 3,412 s
     table(list_endpoints(sm, {"course": "tuneaws"}))
 
-An endpoint bills from its creation until it is deleted, asked or not; how it ends stands in endpoint_end.
+An endpoint bills from its creation until it is deleted, asked or not; how it ends stands in end.py.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections import Counter
 
 from botocore.exceptions import ClientError
 
-from tuneaws import endpoint_requests as requests
 from tuneaws import prices
-from tuneaws.endpoint_use import EndpointError
+from tuneaws.endpoints import requests
+from tuneaws.endpoints.use import EndpointError
 from tuneaws.logs import log_lines as lines_of_streams
 
 LOG_GROUP = "/aws/sagemaker/Endpoints/"  # + the endpoint; a stream is <variant>/<instance>
