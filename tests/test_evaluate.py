@@ -509,6 +509,7 @@ def test_what_a_model_writes_is_shown_and_never_run():
     assert "<th style='text-align:left;vertical-align:top'>&lt;i&gt;</th>" in page
     assert "10 &lt;worst&gt;" in page and "<i>no answer</i>" in page and "<i>empty</i>" in page
     assert "… 14 more lines" in page
+    assert page.startswith("<div class='tex2jax_ignore mathjax_ignore'>")  # two prices are no formula
     text = str(Examples("t", "ROUGE-L", [row]))
     assert "<script>alert(1)</script>" in text and "(no answer)" in text and "(empty)" in text
 

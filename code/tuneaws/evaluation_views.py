@@ -57,7 +57,9 @@ class Examples:
             lines.append([("td", cell) for cell in cells])
         body = ["".join(f"<{tag} style='{CELL}'>{cell}</{tag}>" for tag, cell in line) for line in lines]
         table = "".join(f"<tr>{line}</tr>" for line in body)
-        return f"<p>{html.escape(self.title)}</p><table>{table}</table>"
+        # Jupyter would set what stands between two dollar signs as a formula.
+        plain = "class='tex2jax_ignore mathjax_ignore'"
+        return f"<div {plain}><p>{html.escape(self.title)}</p><table>{table}</table></div>"
 
     def _dialogue(self, row: dict) -> list:
         lines = row["dialogue"].split("\n")
