@@ -139,9 +139,10 @@ def signature() -> dict:
     return found
 
 
-def main(which: str) -> None:
+def alone() -> None:
+    """No network, no settings of this machine's, no warnings, and time stands still."""
     os.environ.update(
-        AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing",
+        AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing", AWS_DEFAULT_REGION=REGION,
         AWS_REQUEST_CHECKSUM_CALCULATION="when_required",
         XDG_CONFIG_HOME=os.getcwd(), XDG_CONFIG_DIRS=os.getcwd(),  # no defaults file of this machine's
     )  # fmt: skip
@@ -153,6 +154,10 @@ def main(which: str) -> None:
     time.time = lambda: NOW
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
+
+
+def main(which: str) -> None:
+    alone()
     with contextlib.redirect_stdout(sys.stderr):
         if which == "signature":
             found = signature()
