@@ -40,13 +40,13 @@ def output_fn(prediction, accept):
     data = prediction["data"]
     return pieces(**data) if isinstance(data, dict) and "stream" in data else json.dumps(prediction)
 
-def pieces(stream, folder):
+def pieces(stream, folder, pause=0.005):
     folder = pathlib.Path(folder)
     try:
         for number in range(stream):
             while number and not (folder / str(number)).exists():
                 yield ""
-                time.sleep(0.005)
+                time.sleep(pause)
             yield f"piece {number};"
     finally:
         (folder / "closed").touch()
@@ -165,15 +165,31 @@ def listening_ports(pid: int) -> list[int]:
     return [each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN]
 
 
-@pytest.fixture(name="bench")
-def a_hosting_bench(bare_aws, tmp_path):
+def descendants() -> set[int]:
+    """Every process below this one."""
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def _bench(url: str, home):
     """A bench whose engine leaves no process, no folder and no thread behind."""
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
-    made = HostingBench(bare_aws, tmp_path / "home")
+    before, threads = descendants(), set(threading.enumerate())
+    made = HostingBench(url, home)
     yield made
     made.close()
-    left = {child.pid for child in psutil.Process().children(recursive=True)} - before
+    left = descendants() - before
     assert all(gone(pid) for pid in left), f"processes left behind: {left}"
-    assert not (tmp_path / "home" / "endpoints").exists()
-    names = [thread.name for thread in threading.enumerate()]
+    assert not (home / "endpoints").exists()
+    names = [thread.name for thread in set(threading.enumerate()) - threads]
     assert not [name for name in names if name.startswith(("instance ", "change ", "delete "))], names
+
+
+@pytest.fixture(name="bench", scope="module")
+def a_hosting_bench(bare_aws, tmp_path_factory):
+    """One bench for the tests of a file."""
+    yield from _bench(bare_aws, tmp_path_factory.mktemp("hosting") / "home")
+
+
+@pytest.fixture(name="own_bench")
+def a_hosting_bench_of_its_own(bare_aws, tmp_path):
+    """A bench that a test may close."""
+    yield from _bench(bare_aws, tmp_path / "home")

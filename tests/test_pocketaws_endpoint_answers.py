@@ -13,8 +13,8 @@ from pocketaws.hosting import metrics
 from pocketaws.hosting.errors import ContainerGone, ContainerTimeout
 
 
-def stream(bench, endpoint, pieces: int, folder, **options):
-    data = json.dumps({"stream": pieces, "folder": str(folder)}).encode()
+def stream(bench, endpoint, pieces: int, folder, pause=0.005, **options):
+    data = json.dumps({"stream": pieces, "folder": str(folder), "pause": pause}).encode()
     return bench.engine.invoke_stream(endpoint, data, JSON, **options)
 
 
@@ -22,8 +22,13 @@ def instance(endpoint):
     return endpoint.engine_state.fleet.variants["AllTraffic"].instances[0]
 
 
-def test_each_piece_arrives_before_the_next_one_is_made(bench, tmp_path):
-    endpoint = bench.deploy()
+@pytest.fixture(scope="module", name="endpoint")
+def an_endpoint(bench):
+    """One endpoint of the bench's script."""
+    return bench.deploy()
+
+
+def test_each_piece_arrives_before_the_next_one_is_made(bench, endpoint, tmp_path):
     answer = stream(bench, endpoint, 3, tmp_path)
     assert answer.status == 200 and answer.variant == "AllTraffic"
     assert next(answer.chunks) == b"piece 0;"  # the script makes piece 1 only when the file is there
@@ -37,15 +42,14 @@ def test_each_piece_arrives_before_the_next_one_is_made(bench, tmp_path):
     assert b"".join(whole.chunks) == b"piece 0;"
 
 
-def test_a_client_that_goes_away_ends_the_stream_in_the_container(bench, tmp_path):
-    endpoint = bench.deploy()
-    answer = stream(bench, endpoint, 100, tmp_path)
+def test_a_client_that_goes_away_ends_the_stream_in_the_container(bench, endpoint, tmp_path):
+    answer = stream(bench, endpoint, 100, tmp_path, pause=2.0)
     next(answer.chunks)
     waiting = threading.Thread(target=lambda: pytest.raises(ContainerGone, list, answer.chunks))
     waiting.start()
     answer.close()  # from another thread than the one that reads
-    waiting.join(10)
-    assert not waiting.is_alive()
+    waiting.join(1.5)
+    assert not waiting.is_alive()  # though the script has not woken up yet
     until(lambda: (tmp_path / "closed").exists(), 10, lambda: bench.log(endpoint))
     assert instance(endpoint).in_flight == 0
     assert bench.ask(endpoint).status == 200
@@ -65,8 +69,7 @@ def test_a_stream_that_breaks_is_no_complete_answer(bench, tmp_path):
     assert instance(endpoint).restarts == 0
 
 
-def test_a_container_that_is_too_slow_is_not_waited_for(bench, tmp_path):
-    endpoint = bench.deploy()
+def test_a_container_that_is_too_slow_is_not_waited_for(bench, endpoint, tmp_path):
     with pytest.raises(ContainerTimeout, match="did not answer within 0.3 seconds"):
         bench.ask(endpoint, '{"sleep": 1}', timeout_s=0.3)
     answer = stream(bench, endpoint, 2, tmp_path, timeout_s=2.0)

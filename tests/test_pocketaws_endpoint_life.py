@@ -7,7 +7,14 @@ import time
 import psutil
 import pytest
 from engine_aid import a_bare_aws, alive, gone  # noqa: F401  (a fixture)
-from hosting_bench import SCRIPT, a_hosting_bench, listening_ports, until  # noqa: F401  (a fixture)
+from hosting_bench import (  # noqa: F401  (two fixtures)
+    SCRIPT,
+    a_hosting_bench,
+    a_hosting_bench_of_its_own,
+    descendants,
+    listening_ports,
+    until,
+)
 from pocketaws.hosting.errors import ContainerGone, NoSuchVariant, NotServing
 
 
@@ -35,7 +42,7 @@ import json, os, sys
 def model_fn(model_dir): return model_dir
 def transform_fn(model, body, content_type, accept):
     return json.dumps({"model": model, "cwd": os.getcwd(), "env": dict(os.environ), "modules": [
-        name for name in ("metrics", "errors", "spec", "engine") if __import__("importlib.util").util.find_spec(name)]})
+        name for name in ("metrics", "errors", "http_server", "tuneaws") if __import__("importlib.util").util.find_spec(name)]})
 """  # noqa: E501
     endpoint = bench.deploy(
         source, environment={"SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code", "MINE": "1"}
@@ -207,11 +214,12 @@ def test_a_killed_supervisor_takes_its_process_along_and_both_come_back(bench):
     assert alive(bench.pid(endpoint))
 
 
-def test_closing_the_engine_ends_what_is_coming_up_too(bench):
+def test_closing_the_engine_ends_what_is_coming_up_too(own_bench):
+    bench, before = own_bench, descendants()
     serving = bench.deploy()
     coming = bench.create(bench.variant("import time\ntime.sleep(300)"))
-    until(lambda: len(psutil.Process().children(recursive=True)) >= 4, 20, lambda: coming.status)
-    pids = [child.pid for child in psutil.Process().children(recursive=True)]
+    until(lambda: len(descendants() - before) >= 4, 20, lambda: coming.status)
+    pids = descendants() - before
     began = time.monotonic()
     bench.engine.close(grace_s=1.0)
     assert time.monotonic() - began < 10
@@ -236,7 +244,8 @@ def test_a_process_that_is_stuck_is_replaced(bench, monkeypatch):
     bench.until_logged(endpoint, "did not answer /ping 3 times in a row. It is being started again.")
 
 
-def test_a_script_that_will_not_end_is_killed_when_the_server_ends(bench):
+def test_a_script_that_will_not_end_is_killed_when_the_server_ends(own_bench):
+    bench = own_bench
     stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SCRIPT
     endpoint = bench.deploy(stubborn)
     bench.engine.settings = dataclasses.replace(bench.engine.settings, term_grace_s=300.0)
