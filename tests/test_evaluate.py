@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from rouge_score.rouge_scorer import RougeScorer
-from tuneaws import bootstrap, handover, rouge
+from tuneaws import handover
 from tuneaws.endpoints.use import EndpointError, generator
-from tuneaws.evaluate import Answers, Price, Report, ask, evaluate, joined, lead, test_rows
-from tuneaws.evaluation_views import Examples
+from tuneaws.evaluate import Answers, Price, Report, ask, bootstrap, evaluate, joined, lead, rouge, test_rows
+from tuneaws.evaluate.views import Examples
 from tuneaws.lesson import table
 
 test_rows.__test__ = False  # a function of the course, not a test of this file

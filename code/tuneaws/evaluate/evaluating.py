@@ -1,13 +1,4 @@
-"""Did it get better? Ask two systems, or more, the same frozen questions, and score what they answer.
-
-    rows = test_rows(s3, uris["test"])
-    report = evaluate({"base": local_model.load(base), "tuned": local_model.load("merged")}, rows, cfg.prompt)
-    table(report.table())                       # ROUGE with 95 % intervals, length, copies, empty answers
-    print(report.verdict("tuned", "base"))
-
-A system is a function: list of conversations -> list of str, one text for each. A model in this process
-(local_model.load), an endpoint (endpoints.generator), Bedrock, or three lines of yours can be one.
-"""
+"""Ask the systems every row, with what fails kept apart from what is answered."""
 
 import datetime
 import json
@@ -15,13 +6,11 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tuneaws.answers import Answers, Price
 from tuneaws.cleaning import text_key
 from tuneaws.data import build_messages
 from tuneaws.endpoints.use import EndpointError
-from tuneaws.evaluation_report import Report
-
-__all__ = ["Answers", "Price", "Report", "ask", "evaluate", "joined", "lead", "test_rows"]
+from tuneaws.evaluate.answers import Answers
+from tuneaws.evaluate.report import Report
 
 # What an endpoint, a network or a file can do to one request. OSError has timeouts and refused connections
 # among its kinds. Any other error is a mistake in the function, and is raised at once.

@@ -1,6 +1,6 @@
 """What a reader should know before believing the figures of an evaluation. Part of tuneaws.evaluate."""
 
-from tuneaws.rouge import beyond_ascii
+from tuneaws.evaluate.rouge import beyond_ascii
 
 FEW_ROWS = 100  # below it, percentile intervals are too narrow to be trusted, and wide all the same
 

@@ -13,11 +13,11 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuneaws import evaluation_views as views
-from tuneaws.answers import Answers, Price, counts
-from tuneaws.bootstrap import Interval, intervals
-from tuneaws.evaluation_warnings import warnings_of
-from tuneaws.rouge import KINDS, LABELS, scores
+from tuneaws.evaluate import views
+from tuneaws.evaluate.answers import Answers, Price, counts
+from tuneaws.evaluate.bootstrap import Interval, intervals
+from tuneaws.evaluate.rouge import KINDS, LABELS, scores
+from tuneaws.evaluate.warnings import warnings_of
 
 MAIN = "rougeL"
 COST_CELLS = [("rows/call", "rows_per_call", 0), ("s", "s", 1), ("s/row", "s_per_row", 3),

@@ -4,7 +4,7 @@ import html
 import textwrap
 from dataclasses import dataclass
 
-from tuneaws.rouge import LABELS
+from tuneaws.evaluate.rouge import LABELS
 
 WIDTH = 110
 CELL = "text-align:left;vertical-align:top"
