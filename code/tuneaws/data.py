@@ -17,13 +17,14 @@ import re
 from pathlib import Path
 
 from tuneaws.cleaning import CleanReport, clean, text_key
-from tuneaws.rows import DataError, Report, iter_rows, kind_of
+from tuneaws.rows import Cleaning, DataError, Report, iter_examples, iter_rows, kind_of
 
-__all__ = ["CleanReport", "DataError", "Report", "build_messages", "clean", "head", "plot_token_lengths",
-           "read_rows", "split", "token_lengths", "upload_jsonl", "write_jsonl"]
+__all__ = ["CleanReport", "DataError", "Report", "build_messages", "clean", "convert", "head",
+           "plot_token_lengths", "read_rows", "split", "token_lengths", "upload_jsonl", "write_jsonl"]
 
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation",
           "val": "validation", "dev": "validation", "eval": "validation", "test": "test"}
+ENCODE = json.JSONEncoder(ensure_ascii=False).encode  # made once: json.dumps makes one for each row
 FIELDS = {"id": "id", "dialogue": "dialogue", "summary": "summary"}
 
 
@@ -169,12 +170,28 @@ def write_jsonl(records, path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for record in records:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(ENCODE(record) + "\n")
             written += 1
     if not written:
         path.unlink()
         raise DataError(f"nothing to write to {path}: there are no rows")
     return written
+
+
+def convert(source, path, columns: str = "", **how) -> tuple[Report, Cleaning]:
+    """Write any file or folder as the JSONL that finetune.py trains on; return (Report, Cleaning).
+
+    print() both: what was wrong with the files, and what became of the rows. Memory does not grow with them.
+
+    columns, how  see tuneaws.rows.iter_examples()
+    Raises        DataError if nothing can be read or nothing is left
+    """
+    report, cleaning = Report(), Cleaning()
+    try:
+        write_jsonl(iter_examples(source, report, cleaning, columns, **how), path)
+    except DataError as err:
+        raise DataError("\n".join(filter(None, [str(err), str(report), str(cleaning)]))) from err
+    return report, cleaning
 
 
 def upload_jsonl(s3, path, bucket: str, prefix: str) -> str:

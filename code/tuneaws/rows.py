@@ -17,10 +17,12 @@ it in the training job.
 from collections.abc import Iterator
 from pathlib import Path
 
-from container.training import reading
+from container.training import fields, reading
+from container.training.fields import Cleaning, FieldsError
 from container.training.reading import KINDS, Problem, Report, find_encoding, kind_of
 
-__all__ = ["KINDS", "DataError", "Report", "find_encoding", "iter_rows", "kind_of"]
+__all__ = ["KINDS", "Cleaning", "DataError", "Report", "find_encoding", "iter_examples", "iter_rows",
+           "kind_of"]
 
 
 class DataError(ValueError):
@@ -50,4 +52,23 @@ def iter_rows(path, report: Report | None = None) -> Iterator[dict]:
         for row in reading.read(path, _Strict() if report is None else report):
             yield {"dialogue": row["text"], "summary": None} if plain and "text" in row else row
     except reading.ReadError as err:
+        raise DataError(str(err)) from err
+
+
+def iter_examples(source, report: Report, cleaning: Cleaning, columns: str = "", **how) -> Iterator[dict]:
+    """Yield {"messages": [...]} or {"text": "..."} of each row of a file or a folder, as a job does.
+
+    columns  "prompt=Frage,completion=Antwort"; "": found by their names, see container/training/fields.py
+    how      missing=("C", "n/a"): cells that mean nothing; max_chars=20000: longer rows are dropped
+    Raises   DataError if there is no row, or a column is not there
+    """
+    path = Path(source)
+    try:
+        if path.is_dir():
+            pairs = reading.read_folder(path, report)
+        else:
+            pairs = ((path.name, row) for row in reading.read(path, report, path.name))
+        for _, example in fields.convert_files(pairs, cleaning, given=columns, **how):
+            yield example
+    except (reading.ReadError, FieldsError) as err:
         raise DataError(str(err)) from err
