@@ -17,6 +17,7 @@ from pathlib import Path
 
 import nbformat
 from nbconvert import HTMLExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from pygments.formatters import HtmlFormatter
 
 SHOWN_VERSIONS = ("boto3", "sagemaker", "torch", "transformers", "peft", "bitsandbytes", "moto")
@@ -92,6 +93,7 @@ def lesson_page(notebook, title: str, report: str = "index.html") -> str:
         for output in cell.get("outputs", []):
             for kind in NOT_ON_PAPER:
                 output.get("data", {}).pop(kind, None)
+    notebook = CoalesceStreamsPreprocessor().preprocess(notebook, {})[0]  # lines printed apart, one block
     body, _ = HTMLExporter(template_name="basic", embed_images=True).from_notebook_node(notebook)
     body = re.sub(r'href="([\w./-]+)\.ipynb"', r'href="\1.html"', body)
     return _page(title, f'<p class="small"><a href="{report}">report</a></p>\n{body}')

@@ -18,7 +18,7 @@ def digits(value: float | None, count: int) -> str:
     return "" if value is None else f"{value:,.{count}f}"
 
 
-@dataclass
+@dataclass(repr=False)
 class Examples:
     """Some rows with their answers. print() shows text; as a cell's last line, a notebook shows a table.
 
@@ -46,6 +46,8 @@ class Examples:
                           for at, line in enumerate(_wrapped(text, WIDTH - len(head)))]
             blocks.append("\n".join(lines))
         return "\n\n".join(blocks)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """Jupyter calls this. Whatever a model writes is shown as text and never taken as HTML."""
@@ -100,6 +102,7 @@ def plot_intervals(found: dict, title: str, rows: int, ax=None):
             ax.annotate(f"{mean:.1f}", (mean + side, place), xytext=(7, 0), textcoords="offset points",
                         va="center", fontsize=9)
     ax.set_yticks(range(len(kinds)), [LABELS[kind] for kind in kinds])
+    ax.margins(y=0.08)
     ax.invert_yaxis()
     highest = max([one.high for scores in found.values() for one in scores.values() if one.mean is not None],
                   default=100)
