@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import threading
 import warnings
 from pathlib import Path
 
@@ -18,7 +19,9 @@ class PromptError(ValueError):
 
 
 class ChatModel:
-    """A loaded causal language model with its tokenizer, ready to answer. Not safe for two threads at once.
+    """A loaded causal language model with its tokenizer, ready to answer.
+
+    Any thread may make prompt ids; steps are for one thread (an Engine has one).
 
     model, tokenizer    transformers' own       device    torch.device
     end_ids             ids that end an answer  pad_id    fills shorter prompts of a batch
@@ -38,6 +41,7 @@ class ChatModel:
         takes = inspect.signature(base.forward).parameters
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
         self._positions = "position_ids" in takes
+        self._tokenizing = threading.Lock()
 
     def chat_ids(self, messages: list[dict]) -> list[int]:
         """The prompt of a conversation, [{"role", "content"}, …], by the model's own chat template.
@@ -52,14 +56,18 @@ class ChatModel:
             text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         except TemplateError as err:
             raise PromptError(str(err)) from err
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]  # the template wrote them
+        return self._ids(text, add_special_tokens=False)  # the template wrote them
 
     def text_ids(self, text: str) -> list[int]:
         """The prompt of a plain text, with the special tokens that the tokenizer puts around one."""
-        ids = self.tokenizer(text)["input_ids"]
+        ids = self._ids(text)
         if ids and ids[-1] in self.end_ids and len(ids) > 1:
             ids = ids[:-1]  # a tokenizer that closes each text would have the model answer to the end
         return ids or [self.pad_id]
+
+    def _ids(self, text: str, **options) -> list[int]:
+        with self._tokenizing:  # a fast tokenizer raises "Already borrowed" when two threads set it up
+            return self.tokenizer(text, **options)["input_ids"]
 
     def room(self, prompt_tokens: int) -> int:
         """How many tokens an answer to such a prompt may have. Raises PromptError if there is none."""
