@@ -122,6 +122,8 @@ def test_a_stop_text_across_tokens_ends_batches_and_streams_alike(model, questio
     assert len(model.tokenizer(stop)["input_ids"]) > 1
     before = text[: text.index(stop)]
     assert texts(model, [questions[0]], stop=stop) == [before]
+    ended = model.complete(questions[:3], payloads.Settings(max_tokens=TOKENS, stop=(stop,)))
+    assert ended[0].reason == "stop" and ended[0].tokens < TOKENS == max(each.tokens for each in ended)
     beside = texts(model, questions[:3], stop=["never said", stop])
     assert beside[0] == before
     other = texts(model, [questions[1]])[0]
@@ -157,7 +159,8 @@ def test_threads_get_their_own_answers(model, questions):
 # --- streams that end early
 
 
-def test_closing_a_stream_ends_the_work_and_frees_the_model(model, questions):
+def test_closing_a_stream_ends_the_work_and_frees_the_model(model, questions, monkeypatch):
+    monkeypatch.setattr(model.model.generation_config, "eos_token_id", None)  # it would not end by itself
     before = set(threading.enumerate())
     made = []
     put = sys.modules["chat_model"]._Tokens.put

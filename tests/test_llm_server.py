@@ -1,7 +1,7 @@
 """The stand-ins for the vLLM, LMI and TGI images: payloads, streams, error bodies, and the process itself."""
 
+import concurrent.futures
 import json
-import threading
 import time
 from pathlib import Path
 
@@ -405,16 +405,8 @@ def test_many_threads_get_their_own_answers(served):
     questions = serving_models.conversations(12)
     payloads = [{"messages": each, "max_tokens": 12, "temperature": 0} for each in questions]
     alone = [json.loads(served.post(payload)[1])["choices"] for payload in payloads]
-    heard: list = [None] * len(payloads)
-
-    def run(i):
-        heard[i] = json.loads(served.post(payloads[i])[1])["choices"]
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(payloads))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with concurrent.futures.ThreadPoolExecutor(len(payloads)) as pool:
+        heard = [json.loads(text).get("choices", text) for _, text in pool.map(served.post, payloads)]
     assert heard == alone
     assert len({json.dumps(each) for each in heard}) > 6
 
