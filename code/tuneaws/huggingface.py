@@ -12,10 +12,20 @@ elsewhere holds here:
     )
     print(estimator.request({"training": "s3://…/train"}))    # nothing is sent, nothing is billed
     estimator.fit({"training": "s3://…/train"})               # on AWS: billed by the second
+    predictor = estimator.deploy(                             # on AWS: billed by the second until deleted
+        1, "ml.g5.xlarge", entry_point="inference.py", source_dir="code/container/inference",
+        transformers_version="4.51.3", pytorch_version="2.6.0", py_version="py312")  # fewer serve than train
+    predictor.predict({"inputs": "…"})
+    predictor.delete_endpoint(); predictor.delete_model()
+
+HuggingFaceModel does the same for any model.tar.gz in S3, HuggingFacePredictor for any endpoint by its name.
 
 Other than in SDK 2: hyperparameters given by set_hyperparameters() are encoded once; an argument that SDK 2
 ignores fails by name; the SDK's own defaults file is not read; __pycache__ is not packed; attach(wait=False)
-does not wait; no telemetry is sent. There is no deploy() here.
+does not wait; no telemetry is sent.
+In deploy(): the three versions may be given anew; a script for a model that is not one archive is refused, a
+script without a model is packed alone; delete_model() works after delete_endpoint() too; a version of the
+model registry that nobody approved is refused; register() adds no model card of its own.
 """
 
 from __future__ import annotations

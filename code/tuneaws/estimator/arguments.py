@@ -47,6 +47,7 @@ def takes(arguments: type):
     """Method decorator: help() and completion show the arguments of that class, which it is called with."""
 
     def shown(method):
+        """Give the method that signature."""
         own = list(inspect.signature(method).parameters.values())[:1]  # self
         method.__signature__ = inspect.Signature([*own, *inspect.signature(arguments).parameters.values()])
         return method

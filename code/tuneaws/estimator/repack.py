@@ -104,13 +104,12 @@ def upload_repacked(
     Raises      ValueError for what is missing, unsafe or no archive; botocore's errors pass through
     """
     files = code_files(entry_point, source_dir, dependencies)
+    packed = source_dir if places.in_s3(source_dir) else None
     with ExitStack() as open_files:
-
-        def fetch(path: str | None) -> IO[bytes] | None:
-            return open_files.enter_context(_opened(s3, path, owner_of, folder)) if path else None
-
-        model = fetch(model_data)
-        code = fetch(source_dir if places.in_s3(source_dir) else None)
+        model, code = (
+            open_files.enter_context(_opened(s3, path, owner_of, folder)) if path else None
+            for path in (model_data, packed)
+        )
         target = open_files.enter_context(tempfile.TemporaryFile(dir=folder))
         replace = bool(source_dir) and not code
         done = repack(target, files, Path(entry_point).name, model, code, replace)

@@ -50,6 +50,7 @@ class HuggingFacePredictor:
 
     @content_type.setter
     def content_type(self, value: str) -> None:
+        """Send this media type instead of the serializer's."""
         self._content_type = value
 
     @property
@@ -59,6 +60,7 @@ class HuggingFacePredictor:
 
     @accept.setter
     def accept(self, value: str | tuple[str, ...]) -> None:
+        """Ask for these media types instead of the deserializer's."""
         self._accept = value
 
     # asking
