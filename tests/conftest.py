@@ -143,6 +143,19 @@ def role_arn(local_aws) -> str:
 
 
 @pytest.fixture
+def same_environment():
+    """Leave os.environ, boto3's default session and the SDK as they were: connect() changes them."""
+    from tuneaws import environment
+
+    before = dict(os.environ)
+    yield
+    environment.leave()
+    os.environ.clear()
+    os.environ.update(before)
+    boto3.DEFAULT_SESSION = None
+
+
+@pytest.fixture
 def bucket(local_aws):
     """A fresh, empty bucket; emptied and deleted after the test."""
     s3 = local_aws.client("s3")

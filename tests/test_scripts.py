@@ -5,25 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boto3
 import create_s3_bucket
 import pytest
 import train_sagemaker
 from moto import mock_aws
-from tuneaws import config, environment, prices, session
+from tuneaws import config, prices, session
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(autouse=True)
-def same_environment():
-    """Leave os.environ and boto3's default session as they were."""
-    before = dict(os.environ)
-    yield
-    environment.leave()
-    os.environ.clear()
-    os.environ.update(before)
-    boto3.DEFAULT_SESSION = None
+pytestmark = pytest.mark.usefixtures("same_environment")
 
 
 @pytest.fixture

@@ -18,15 +18,7 @@ from tuneaws.session import SessionError, connect, stop_local
 CODE = Path(__file__).resolve().parents[1] / "code"
 
 
-@pytest.fixture(autouse=True)
-def same_environment():
-    """Leave os.environ, boto3's default session and the SDK patch as they were."""
-    before = dict(os.environ)
-    yield
-    environment.leave()
-    os.environ.clear()
-    os.environ.update(before)
-    boto3.DEFAULT_SESSION = None
+pytestmark = pytest.mark.usefixtures("same_environment")
 
 
 @pytest.fixture
