@@ -13,13 +13,12 @@ import sys
 def main(argv: list | None = None) -> int:
     """Create the bucket, print its name, return the exit status."""
     args = parse(argv)
-    from tuneaws import buckets, config, session
+    from tuneaws import buckets, config, launch, session
 
     try:
         cfg = config.load(args.config, where=args.where)
-        aws = session.connect(cfg.where, cfg.region, args.home, cfg.sagemaker.role_arn, cfg.account)
-        name = buckets.ensure_bucket(
-            aws.client("s3"), aws.bucket_name(cfg.project.name), aws.region, cfg.project.tag_list())
+        aws = launch.connect(cfg, args.home)
+        name = launch.ensure_bucket(cfg, aws)
     except (config.ConfigError, session.SessionError, buckets.BucketError) as err:
         print(f"{type(err).__name__}: {err}", file=sys.stderr)
         return 1

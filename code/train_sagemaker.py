@@ -17,17 +17,16 @@ from pathlib import Path
 def main(argv: list | None = None) -> int:
     """Train, draw, report; return the exit status: 1 if the job failed, 2 if nothing was started."""
     args = parse(argv)
-    from tuneaws import buckets, config, data, prices, roles, session
+    from tuneaws import buckets, config, data, launch, prices, roles, session
 
     refusals = (config.ConfigError, session.SessionError, buckets.BucketError, data.DataError,
                 prices.PriceError, roles.RoleError)
     try:
         cfg = config.load(args.config, where=args.where, **overrides(args))
-        aws = session.connect(cfg.where, cfg.region, args.home, cfg.sagemaker.role_arn, cfg.account)
+        aws = launch.connect(cfg, args.home)
         aws.summary()
         price = agreed_price(aws, cfg, args.yes) if cfg.where == "aws" else None
-        bucket = buckets.ensure_bucket(
-            aws.client("s3"), aws.bucket_name(cfg.project.name), aws.region, cfg.project.tag_list())
+        bucket = launch.ensure_bucket(cfg, aws)
         channels = upload(aws.client("s3"), bucket, cfg, args.out)
         job = train(aws, bucket, channels, cfg, price)
     except refusals as err:

@@ -1,5 +1,7 @@
 """The course's training job as an estimator, from the configuration: what lesson 04 writes out by hand.
 
+    session = connect(cfg)
+    bucket = ensure_bucket(cfg, session)
     show_price(cfg, session)                # and stop here if it is over the budget
     estimator = estimator_from(cfg, session, bucket)
     print(estimator.request(channels))      # nothing is sent
@@ -11,11 +13,30 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tuneaws import config, prices, training_jobs
+from tuneaws import buckets, config, prices, training_jobs
 from tuneaws.metrics import METRIC_DEFINITIONS
 
 SOURCE_DIR = Path(__file__).resolve().parents[1] / "container" / "training"
 LIKELY_S = 900  # a guess, for the middle line of a price. The budget is held to the worst case
+
+
+def connect(cfg, home=None):
+    """Return the Session that a configuration asks for. Raises session.SessionError.
+
+    home  folder of the local AWS; None: the one that runs, or <course>/.pocketaws
+    """
+    from tuneaws import session
+
+    return session.connect(cfg.where, cfg.region, home, cfg.sagemaker.role_arn, cfg.account)
+
+
+def ensure_bucket(cfg, session) -> str:
+    """Return the name of your bucket, made if there is none: private, encrypted, tagged. Free while empty.
+
+    Raises  buckets.BucketError
+    """
+    name, tags = session.bucket_name(cfg.project.name), cfg.project.tag_list()
+    return buckets.ensure_bucket(session.client("s3"), name, session.region, tags)
 
 
 def show_price(cfg, session, jobs: int = 1, max_run_s: int | None = None) -> prices.Price:
