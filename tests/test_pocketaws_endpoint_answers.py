@@ -43,13 +43,14 @@ def test_each_piece_arrives_before_the_next_one_is_made(bench, endpoint, tmp_pat
 
 
 def test_a_client_that_goes_away_ends_the_stream_in_the_container(bench, endpoint, tmp_path):
-    answer = stream(bench, endpoint, 100, tmp_path, pause=2.0)
+    answer = stream(bench, endpoint, 100, tmp_path, pause=3.0)
     next(answer.chunks)
-    waiting = threading.Thread(target=lambda: pytest.raises(ContainerGone, list, answer.chunks))
+    waiting = threading.Thread(target=lambda: pytest.raises(ContainerGone, list, answer.chunks), daemon=True)
     waiting.start()
+    began = time.monotonic()
     answer.close()  # from another thread than the one that reads
-    waiting.join(1.5)
-    assert not waiting.is_alive()  # though the script has not woken up yet
+    waiting.join(10)
+    assert not waiting.is_alive() and time.monotonic() - began < 2  # the script has not woken up yet
     until(lambda: (tmp_path / "closed").exists(), 10, lambda: bench.log(endpoint))
     assert instance(endpoint).in_flight == 0
     assert bench.ask(endpoint).status == 200
