@@ -4,7 +4,7 @@
     engine.py      create, update, delete, invoke; one thread for each change
     fleet.py       the variants of one endpoint config: which of them takes a request, and who answers it
     instance.py    one container: started, asked for its health, started again when it ends, ended
-    connections.py requests to a container's process
+    connections.py requests to a container's process     answers.py  one of them, and its answer
     model_data.py  model.tar.gz or plain files → the container's /opt/ml/model
     images.py      which program stands in for which image
     containers.py  the commands and the environment of a container
