@@ -20,6 +20,12 @@ from environments import python_of
 from test_huggingface_estimator import FakeLogs, FakeSession, client_error, estimator
 from tuneaws.estimator import hosting_request, images, repack
 from tuneaws.hosting import send, wait
+from tuneaws.hosting.async_predictor import (
+    AsyncAnswerError,
+    AsyncInferenceResponse,
+    AsyncPredictor,
+    WaiterConfig,
+)
 from tuneaws.hosting.codec import JSONDeserializer
 from tuneaws.hosting.errors import words_of
 from tuneaws.hosting.stream import ByteIterator, LineIterator
@@ -138,7 +144,8 @@ def test_a_model_keeps_its_files_and_gets_the_code(serving):
 
 def test_the_same_model_and_code_give_the_same_bytes(serving):
     made = []
-    for _ in range(2):
+    for time_s in (1, 2):
+        os.utime("serve/inference.py", (time_s, time_s))
         target = io.BytesIO()
         repack.repack(target, repack.code_files("inference.py", "serve"), "inference.py", archive(a=b"1"))
         made.append(target.getvalue())
@@ -416,6 +423,58 @@ def test_a_stream_that_breaks_off_says_so_after_what_came():
     with pytest.raises(EndpointError, match="endpoint e answered an error: the container ended") as caught:
         next(lines)
     assert isinstance(caught.value, ClientError) and caught.value.log_group == "/aws/sagemaker/Endpoints/e"
+
+
+class FakeAsync:
+    """A predictor, its session and its S3: two looks find nothing, the third what there is."""
+
+    endpoint_name, accept, content_type, answer = (
+        "e",
+        "application/json",
+        "application/json",
+        HuggingFacePredictor.answer,
+    )
+    deserializer = JSONDeserializer()
+
+    def __init__(self, key: str, body: bytes, empty: int = 2):
+        self.key, self.body, self.empty = key, body, empty
+        self.sagemaker_session = self.s3_client = self
+
+    def _get_account_id_if_default_bucket(self, bucket):
+        return None
+
+    def get_object(self, Bucket, Key):
+        self.empty -= Key == "out"
+        if Key != self.key or self.empty >= 0:
+            raise client_error("NoSuchKey", "GetObject")
+        return {"Body": io.BytesIO(self.body), "ContentType": "application/json"}
+
+
+def answer_of(fake: FakeAsync) -> AsyncInferenceResponse:
+    return AsyncInferenceResponse(AsyncPredictor(fake), "s3://b/out", "s3://b/failed")
+
+
+def test_an_asynchronous_answer_is_fetched_when_it_is_there():
+    assert answer_of(FakeAsync("out", b'{"a": 1}')).get_result(WaiterConfig(3, 0)) == {"a": 1}
+    with pytest.raises(TimeoutError, match="s3://b/out is not there yet"):
+        answer_of(FakeAsync("out", b"{}")).get_result()
+
+
+def test_an_asynchronous_failure_is_told_in_the_container_s_words():
+    fake = FakeAsync("failed", b'{"message": "expected inputs"}', empty=0)
+    with pytest.raises(
+        AsyncAnswerError, match="endpoint e failed: expected inputs\nIts log: /aws/sagemaker/Endpoints/e"
+    ):
+        answer_of(fake).get_result()
+
+
+def test_a_script_without_a_model_is_packed_alone(serving):
+    one = model(model_data=None, entry_point="inference.py", source_dir="serve", name="m")
+    one.sagemaker_session.settings = SimpleNamespace(encrypt_repacked_artifacts=True, local_download_dir=None)
+    one._before_sending("m")
+    ((uri, content),) = one.sagemaker_session.uploads.items()
+    assert uri == "s3://own-bucket/m/model.tar.gz" == one.repacked_model_data
+    assert held(io.BytesIO(content)) == {"code/inference.py": b"x = 1\n"}
 
 
 def test_a_component_is_refused_by_name():
