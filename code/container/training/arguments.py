@@ -1,4 +1,4 @@
-"""What train_qlora.py can be told: hyperparameters, and the folders that SageMaker names in SM_* variables.
+"""What train_qlora.py and finetune.py can be told: hyperparameters, and SageMaker's folders.
 
 Only the standard library is imported here, so `--help` answers at once.
 """
@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
     """argparse that raises UserError, and answers an unknown argument with the nearest known ones."""
 
     def error(self, message: str):
-        raise UserError(f"{message}\nFix: see `python train_qlora.py --help` for what each argument takes.")
+        raise UserError(f"{message}\nFix: see `python {self.prog} --help` for what each argument takes.")
 
     def parse(self, argv: list[str]) -> argparse.Namespace:
         known, unknown = self.parse_known_args(argv)
@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
     def _about_unknown(self, unknown: list[str]) -> str:
         first = next((word for word in unknown if word.startswith("--")), unknown[0])
         name = first.lstrip("-").partition("=")[0]
-        known = [action.dest for action in self._actions if action.dest != "help"]
+        known = [action.option_strings[-1][2:] for action in self._actions if action.dest != "help"]
         near = difflib.get_close_matches(name.replace("-", "_"), known, n=3)
         near = near or [each for each in known if name in each or each in name]
         if not near:
@@ -146,12 +146,17 @@ def _add_folders(group) -> None:
     group.add_argument("--checkpoint_dir", type=Path, metavar="DIR", help="(`checkpoints` beside model_dir)")
 
 
-def parse_arguments(argv: list[str], description: str) -> argparse.Namespace:
+def parse_arguments(argv: list[str], description: str, add=None) -> argparse.Namespace:
     """Arguments of one run, checked as far as they can be without loading anything.
 
+    add     takes the parser, to give it more arguments
     Raises  UserError for an unknown argument, an impossible value or a folder that is missing.
     """
-    args = make_parser(description).parse(argv)
+    parser = make_parser(description)
+    parser.set_defaults(optimizer="adamw")
+    if add is not None:
+        add(parser)
+    args = parser.parse(argv)
     if args.training is None:
         channels = os.environ.get("SM_CHANNELS", "[]")
         raise UserError(

@@ -130,10 +130,36 @@ def _count(example: dict, labels: list[int], length: int, place: str, report: Re
 
 
 def encode_channel(tokenizer, rows: list[Row], report: Report, max_seq_length: int) -> list[dict]:
-    """encode(), or UserError if no row is left to learn from."""
-    examples = encode(tokenizer, rows, max_seq_length, report)
+    """The rows as encode() or encode_texts() gives them, or UserError if none is left to learn from."""
+    chats, texts = [row for row in rows if not row.text], [row for row in rows if row.text]
+    examples = encode(tokenizer, chats, max_seq_length, report)
+    examples += encode_texts(tokenizer, texts, max_seq_length, report)
     if not examples:
         raise UserError(_nothing_left(report, max_seq_length))
+    return examples
+
+
+def encode_texts(tokenizer, rows: list[Row], max_seq_length: int, report: Report) -> list[dict]:
+    """Tokens and labels of texts that are learned whole: every token counts, and the end of the text too.
+
+    A text of more than max_seq_length tokens becomes several rows. Each begins with the last token of the one
+    before it, so every token is predicted once.
+    """
+    examples, start, end = [], tokenizer.bos_token_id, tokenizer.eos_token_id
+    for begin in range(0, len(rows), BATCH):
+        texts = [row.text for row in rows[begin : begin + BATCH]]
+        for ids in tokenizer(texts, return_attention_mask=False, verbose=False)["input_ids"]:
+            ids = [start] * (start is not None and ids[:1] != [start]) + ids
+            ids = ids + [end] * (end is not None and ids[-1:] != [end])
+            report.texts += 1
+            report.longest = max(report.longest, len(ids))
+            report.kept += 1
+            report.parted += len(ids) > max_seq_length
+            for at in range(0, max(len(ids) - 1, 1), max_seq_length - 1):
+                piece = ids[at : at + max_seq_length]
+                examples.append({"input_ids": piece, "labels": [IGNORE, *piece[1:]]})
+                report.tokens += len(piece)
+                report.trained_on += len(piece) - 1
     return examples
 
 

@@ -16,10 +16,11 @@ ROLES = ("system", "user", "assistant")
 
 @dataclass
 class Row:
-    """One line of a file. place is such as "train.jsonl line 17"."""
+    """One line of a file: messages, or a text that is learned as a whole. place: "train.jsonl line 17"."""
 
     place: str
     messages: list[dict]
+    text: str = ""
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Report:
     longest: int = 0
     cut: int = 0
     cut_answers: int = 0
+    texts: int = 0
+    parted: int = 0
     dropped: Counter = field(default_factory=Counter)
     first: dict = field(default_factory=dict)
 
@@ -44,9 +47,10 @@ class Report:
 
     def lines(self, max_seq_length: int) -> list[str]:
         """The report as log lines. Nothing is dropped without a line here."""
+        where = "trained on" if self.texts else "in answers"
         lines = [
             f"[data] {self.channel}: {self.read:,} rows in {self.files} file{'s' * (self.files != 1)}, "
-            f"{self.kept:,} kept; {self.tokens:,} tokens, {self.trained_on:,} of them in answers; "
+            f"{self.kept:,} kept; {self.tokens:,} tokens, {self.trained_on:,} of them {where}; "
             f"longest row {self.longest:,} tokens"
         ]
         for reason, rows in self.dropped.items():
@@ -55,6 +59,11 @@ class Report:
             lines.append(
                 f"[data] {self.channel}: {self.cut:,} rows were longer than max_seq_length {max_seq_length} "
                 f"and were cut, {self.cut_answers:,} of them inside an answer"
+            )
+        if self.parted:
+            lines.append(
+                f"[data] {self.channel}: {self.parted:,} texts were longer than max_seq_length "
+                f"{max_seq_length} and were parted; none of their tokens is left out"
             )
         return lines
 

@@ -26,15 +26,24 @@ def main(argv: list[str]) -> None:
 
     Raises  UserError for what the caller can put right.
     """
-    args = parse_arguments(argv, __doc__)
+    run(parse_arguments(argv, __doc__), read_data)
+
+
+def run(args, read, prepare=None) -> None:
+    """Train on what `read` gives: args → [(rows, report), …], the training channel first.
+
+    prepare  takes the tokenizer and the channels before the rows are encoded
+    """
     use_one_process()
     say(f"[setup] {versions()}")
-    channels = read_data(args)
+    channels = read(args)
     silence()
     from transformers import set_seed
 
     set_seed(args.seed)
     source, base_folder, tokenizer = open_base(args)
+    if prepare is not None:
+        prepare(tokenizer, channels)
     examples = encode_data(tokenizer, channels, args)
     trainer = make_run(args, source, tokenizer, examples)
     final, history = train(trainer)
@@ -47,7 +56,7 @@ def use_one_process() -> None:
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if len(hosts) > 1 or processes > 1:
         raise UserError(
-            f"train_qlora.py trains in one process on one instance; this job has {len(hosts) or 1} instances "
+            f"this script trains in one process on one instance; this job has {len(hosts) or 1} instances "
             f"and {processes} processes an instance, each of which would train the same adapter.\n"
             "Fix: instance_count=1 and no distribution."
         )

@@ -11,6 +11,9 @@ from chat_data import IGNORE, Collator
 from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+# Our word for an optimizer → that of TrainingArguments. All of them keep their state in 32 bits.
+OPTIMIZERS = {"adamw": "adamw_torch_fused", "adafactor": "adafactor", "sgd": "sgd"}
+
 
 class StopAsked:
     """True once the process got SIGTERM.
@@ -122,7 +125,7 @@ def training_arguments(args, device, rows: int, validate: bool, checkpointing: b
         lr_scheduler_type=args.lr_scheduler_type,
         warmup_steps=math.ceil(args.warmup_ratio * total_steps(args, rows)),
         weight_decay=args.weight_decay,
-        optim="adamw_torch_fused",
+        optim=OPTIMIZERS[args.optimizer],
         bf16=device.dtype == torch.bfloat16,
         fp16=device.dtype == torch.float16,
         use_cpu=device.kind == "cpu",
