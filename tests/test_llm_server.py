@@ -5,6 +5,7 @@ import json
 import time
 from pathlib import Path
 
+import hosting_aid
 import pytest
 import serving_models
 from pocketaws.generation import LoadError
@@ -416,3 +417,27 @@ def test_a_model_that_cannot_be_loaded_ends_the_process_with_the_reason(layouts,
     with pytest.raises(AssertionError, match="holds an adapter and no config.json"):
         with serving_models.server("llm_server.py", tmp_path, VLLM, env):
             pass
+
+
+def test_an_endpoint_of_the_vllm_image_serves_merged_weights_of_an_archive(
+    local_aws, role_arn, bucket, layouts, question
+):
+    """model.tar.gz as a training job leaves it: an adapter at the root, the whole model in merged/."""
+    merged = layouts / "merged"
+    files = {f"merged/{path.name}": path.read_bytes() for path in (merged / "merged").iterdir()}
+    given = {
+        "archive": hosting_aid.tiny_archive("", files),
+        "image": VLLM,
+        "environment": {"SM_VLLM_MODEL": "/opt/ml/model/merged"},
+    }
+    name = hosting_aid.deploy(local_aws, role_arn, bucket, "vllm", {"AllTraffic": given})
+    runtime = local_aws.client("sagemaker-runtime")
+    payload = {"messages": question, "max_tokens": 16, "temperature": 0}
+    send = {"EndpointName": name, "ContentType": "application/json"}
+    whole = json.loads(runtime.invoke_endpoint(Body=json.dumps(payload), **send)["Body"].read())
+    assert whole["model"] == "/opt/ml/model/merged"
+    body = json.dumps({**payload, "stream": True})
+    parts = runtime.invoke_endpoint_with_response_stream(Body=body, **send)["Body"]
+    text = b"".join(part["PayloadPart"]["Bytes"] for part in parts).decode()
+    assert content(events(text)) == whole["choices"][0]["message"]["content"]
+    hosting_aid.delete(local_aws, name)
