@@ -21,24 +21,29 @@ class NotDone(Exception):
 
 
 def text(data: dict, name: str, default=None):
+    """A string; null is as good as missing. Raises WrongField, as all of these do."""
     return _typed(data, name, default, "a string", lambda v: isinstance(v, str))
 
 
 def truth(data: dict, name: str, default: bool = False) -> bool:
+    """true or false."""
     return _typed(data, name, default, "true or false", lambda v: isinstance(v, bool))
 
 
 def whole(data: dict, name: str, default=None):
+    """An integer."""
     return _typed(data, name, default, "an integer", lambda v: isinstance(v, int) and not isinstance(v, bool))
 
 
 def number(data: dict, name: str, default=None):
+    """An integer or a float."""
     return _typed(
         data, name, default, "a number", lambda v: isinstance(v, (int, float)) and not isinstance(v, bool)
     )
 
 
 def mapping(data: dict, name: str) -> dict:
+    """An object; {} when it is missing."""
     return _typed(data, name, {}, "an object", lambda v: isinstance(v, dict))
 
 
