@@ -82,14 +82,14 @@ def without_versions(estimator) -> str:
 
 def asked(predictor) -> dict:
     from tuneaws.hosting.stream import LineIterator
-    from tuneaws.huggingface import EndpointError
+    from tuneaws.huggingface import InvocationError
 
     found = {"answer": predictor.predict({"n": 6})}
     stream = predictor.predict_stream({"n": 3, "stream": True}, iterator=LineIterator)
     found["lines"] = [line.decode() for line in stream]
     try:
         predictor.predict({"m": 1})
-    except EndpointError as err:
+    except InvocationError as err:
         found["error"] = {
             "text": str(err),
             "status": err.status,

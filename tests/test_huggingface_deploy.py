@@ -29,7 +29,7 @@ from tuneaws.hosting.async_predictor import (
 from tuneaws.hosting.codec import JSONDeserializer
 from tuneaws.hosting.errors import words_of
 from tuneaws.hosting.stream import ByteIterator, LineIterator
-from tuneaws.huggingface import EndpointError, HuggingFaceModel, HuggingFacePredictor, QuotaError
+from tuneaws.huggingface import HuggingFaceModel, HuggingFacePredictor, InvocationError, QuotaError
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLE = "arn:aws:iam::123456789012:role/course"
@@ -420,7 +420,7 @@ def test_a_stream_that_breaks_off_says_so_after_what_came():
 
     lines = LineIterator(broken(), "e")
     assert next(lines) == b"a"
-    with pytest.raises(EndpointError, match="endpoint e answered an error: the container ended") as caught:
+    with pytest.raises(InvocationError, match="endpoint e answered an error: the container ended") as caught:
         next(lines)
     assert isinstance(caught.value, ClientError) and caught.value.log_group == "/aws/sagemaker/Endpoints/e"
 

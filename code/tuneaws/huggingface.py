@@ -41,13 +41,13 @@ from tuneaws.estimator.description import SCRIPT_MODE, arguments_of
 from tuneaws.estimator.distribution import check_distribution, distribution_hyperparameters
 from tuneaws.estimator.job import TrainingJob, shows_log
 from tuneaws.estimator.send import QuotaError, create_training_job, upload_source
-from tuneaws.hosting.errors import EndpointError
+from tuneaws.hosting.errors import InvocationError
 from tuneaws.hosting.from_estimator import Serving
 from tuneaws.hosting.model import HuggingFaceModel
 from tuneaws.hosting.predictor import HuggingFacePredictor
 
 __all__ = [
-    "EndpointError", "HuggingFace", "HuggingFaceModel", "HuggingFacePredictor", "QuotaError", "TrainingJob",
+    "InvocationError", "HuggingFace", "HuggingFaceModel", "HuggingFacePredictor", "QuotaError", "TrainingJob",
 ]  # fmt: skip
 
 CODE_CHANNEL = "code"  # with network isolation the code comes by a channel, since the job cannot fetch it

@@ -10,7 +10,7 @@ LOG_GROUP = "/aws/sagemaker/Endpoints/"  # + the endpoint's name; a stream is <v
 # (https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html, 2026-11)
 
 
-class EndpointError(ClientError):
+class InvocationError(ClientError):
     """The container answered with an error. `except ClientError` catches it too, as in SDK 2.
 
     status     HTTP status that the container gave: 4xx if it did not like the request, 5xx if it failed

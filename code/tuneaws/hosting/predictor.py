@@ -8,7 +8,7 @@ from tuneaws.estimator import hosting_request as requests
 from tuneaws.estimator.request import job_name, tag_list
 from tuneaws.estimator.sdk_session import checked_session
 from tuneaws.hosting.codec import JSONDeserializer, JSONSerializer, media_types
-from tuneaws.hosting.errors import EndpointError
+from tuneaws.hosting.errors import InvocationError
 from tuneaws.hosting.stream import ByteIterator
 from tuneaws.hosting.wait import wait_for_endpoint
 
@@ -95,7 +95,7 @@ class HuggingFacePredictor:
         initial_args       more members of InvokeEndpoint, by AWS's names
         target_variant     which of several models behind the endpoint; None: by their weights
         inference_id, custom_attributes   texts that are handed on to the container
-        Raises  EndpointError with the container's own words; botocore's other errors pass through
+        Raises  InvocationError with the container's own words; botocore's other errors pass through
         """
         _no_component(component_name)
         request = self.request(
@@ -110,7 +110,7 @@ class HuggingFacePredictor:
         try:
             response = client.invoke_endpoint(**request)
         except client.exceptions.ModelError as err:
-            raise EndpointError(request["EndpointName"], err) from err
+            raise InvocationError(request["EndpointName"], err) from err
         return self.answer(response)
 
     def answer(self, response: dict) -> Any:
@@ -133,7 +133,7 @@ class HuggingFacePredictor:
 
         iterator  ByteIterator or LineIterator of tuneaws.hosting.stream, or a class that takes botocore's
                   event stream
-        Raises    EndpointError, here or while you iterate
+        Raises    InvocationError, here or while you iterate
         """
         _no_component(component_name)
         request = self.request(
@@ -148,7 +148,7 @@ class HuggingFacePredictor:
         try:
             response = client.invoke_endpoint_with_response_stream(**request)
         except client.exceptions.ModelError as err:
-            raise EndpointError(request["EndpointName"], err) from err
+            raise InvocationError(request["EndpointName"], err) from err
         ours = isinstance(iterator, type) and issubclass(iterator, ByteIterator)
         return iterator(response["Body"], *([request["EndpointName"]] if ours else []))
 

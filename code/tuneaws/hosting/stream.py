@@ -10,13 +10,13 @@ from typing import Any
 
 from botocore.exceptions import EventStreamError
 
-from tuneaws.hosting.errors import EndpointError
+from tuneaws.hosting.errors import InvocationError
 
 
 class ByteIterator:
     """Yields the pieces of an InvokeEndpointWithResponseStream answer as bytes, each when it is there.
 
-    Raises  EndpointError when the container fails half-way
+    Raises  InvocationError when the container fails half-way
     """
 
     def __init__(self, event_stream: Any, endpoint_name: str = ""):
@@ -38,7 +38,7 @@ class ByteIterator:
             for event in self.event_stream:
                 yield event["PayloadPart"]["Bytes"]
         except EventStreamError as err:
-            raise EndpointError(self.endpoint_name, err) from err
+            raise InvocationError(self.endpoint_name, err) from err
 
 
 class LineIterator(ByteIterator):
