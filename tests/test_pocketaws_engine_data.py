@@ -252,8 +252,37 @@ def test_a_missing_source_archive_fails_with_its_uri(bench):
     assert job.status == "Failed" and uri in job.failure_reason
 
 
-def test_the_source_directory_may_come_by_environment(bench):
+def test_the_script_may_be_named_by_the_environment_and_its_directory_may_not(bench):
+    """What the toolkit does: test_raw_jobs.py asks it."""
     uri = bench.put("env.tar.gz", tarball({"train.py": "print('from the environment')"}))
-    job = bench.run(Environment={"SAGEMAKER_SUBMIT_DIRECTORY": uri, "SAGEMAKER_PROGRAM": "train.py"})
+    by_name = {"SAGEMAKER_PROGRAM": "train.py"}
+    job = bench.run(Environment=by_name, hyperparameters={"sagemaker_submit_directory": uri})
     assert job.status == "Completed", job.failure_reason
     assert "from the environment" in bench.log(job)
+    lost = bench.run(Environment={**by_name, "SAGEMAKER_SUBMIT_DIRECTORY": uri})
+    assert lost.status == "Failed" and "train.py" in lost.failure_reason
+
+
+@pytest.mark.parametrize("path", ["code.tar.gz", "", "train.py"])
+def test_the_source_directory_may_lie_in_a_channel(bench, path):
+    """As an archive, as a folder, as one script."""
+    if path == "code.tar.gz":
+        uri = bench.put("code/code.tar.gz", tarball({"train.py": "print('from the channel')"}))
+    else:
+        uri = bench.put("files/train.py", "print('from the channel')")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri.rpartition("/")[0] + "/"}}
+    job = bench.run(
+        hyperparameters={
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": f"/opt/ml/input/data/code/{path}".rstrip("/"),
+        },
+        InputDataConfig=[{"ChannelName": "code", "DataSource": source}],
+    )
+    assert job.status == "Completed", job.failure_reason
+    assert "from the channel" in bench.log(job)
+
+
+def test_a_source_directory_that_no_channel_brings_fails_the_job_with_its_name(bench):
+    given = {"sagemaker_program": "train.py", "sagemaker_submit_directory": "/opt/ml/input/data/code/gone.gz"}
+    job = bench.run(hyperparameters=given)
+    assert job.status == "Failed" and "'gone.gz', which cannot be read" in job.failure_reason

@@ -3,6 +3,7 @@
 import logging
 import math
 import queue
+from pathlib import Path
 
 from pocketaws.folders import remove
 from pocketaws.s3_files import S3FilesError
@@ -128,7 +129,10 @@ class JobRun:
             sync.start()
 
     def fetch_source(self, uri: str, folder: HostFolder) -> None:
-        """Download and extract the source directory of a script-mode job."""
+        """Bring the source directory of a script-mode job from S3, or from a path in the job."""
+        if not uri.startswith("s3://"):
+            source_code.take(Path(uri), folder.code)
+            return
         source_code.fetch(self.clients.get("s3"), uri, folder.code, self._should_stop)
 
     def _upload(self) -> None:

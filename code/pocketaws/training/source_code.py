@@ -1,10 +1,11 @@
-"""The script's source directory: the tarball from S3, extracted safely, and the command that runs it.
+"""The script's source directory: an archive from S3 or a channel, and the command that runs it.
 
 The command is the toolkit's (sagemaker-training 5.1.4: files.py, process.py, _entry_point_type.py).
 """
 
 import re
 import shlex
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -25,14 +26,43 @@ def fetch(s3, uri: str, folder: Path, should_stop=lambda: None) -> None:
     tarball = folder.parent / "sourcedir.tar.gz"
     s3_files.download(s3, bucket, key, tarball, should_stop)
     try:
+        _unpack(tarball, folder, uri)
+    finally:
+        tarball.unlink()
+
+
+def take(path: Path, folder: Path) -> None:
+    """Put a source directory that is in the job already, in a channel, into folder: as the toolkit does it.
+
+    path     a folder, a gzipped tar file or one script
+    Raises JobFailure if nothing is there, or the archive is none.
+    """
+    if path == folder:
+        return
+    try:
+        if path.is_dir():
+            shutil.copytree(path, folder, dirs_exist_ok=True)
+        elif tarfile.is_tarfile(path):
+            _unpack(path, folder, path.name)
+        else:
+            shutil.copy2(path, folder)
+    except OSError as err:
+        raise algorithm_error(
+            f"sagemaker_submit_directory names {path.name!r}, which cannot be read: {err.strerror or err}."
+            " The files of a channel lie in /opt/ml/input/data/<channel>.",
+            exit_code=1,
+        ) from err
+
+
+def _unpack(tarball: Path, folder: Path, name: str) -> None:
+    what = f"the source directory {name}"
+    try:
         with tarfile.open(tarball, "r:gz") as tar:
-            extract(tar, folder, f"the source directory {uri}")
+            extract(tar, folder, what)
     except ArchiveError as err:
         raise client_error(str(err)) from err
     except (tarfile.TarError, EOFError, ValueError) as err:
-        raise client_error(f"the source directory {uri} cannot be read as a gzipped tar file: {err}") from err
-    finally:
-        tarball.unlink()
+        raise client_error(f"{what} cannot be read as a gzipped tar file: {err}") from err
 
 
 def check_entry_point(name: str) -> None:

@@ -52,10 +52,13 @@ def script_environment(job, folder: HostFolder, host: str, env: dict) -> ScriptE
     return ScriptEnvironment(folder, resource_config(request, host), input_data_config(request), given, env)
 
 
-def source_uri(script: ScriptEnvironment, env: dict) -> str | None:
-    """Where the source directory is: the hyperparameter, else SAGEMAKER_SUBMIT_DIRECTORY; None: in no S3."""
-    uri = script.submit_directory or env.get("SAGEMAKER_SUBMIT_DIRECTORY") or ""
-    return str(uri) if str(uri).startswith("s3://") else None
+def source_uri(script: ScriptEnvironment) -> str | None:
+    """Where the source directory is: s3://… or a path in the job; None: the job brings none.
+
+    Only the hyperparameter counts. The toolkit reads the variable SAGEMAKER_SUBMIT_DIRECTORY too, and then
+    puts the hyperparameter or /opt/ml/code in its place (environment.py, Environment.__init__).
+    """
+    return str(script.submit_directory) if script.submit_directory else None
 
 
 def script_steps(script: ScriptEnvironment, env: dict, python: str) -> list[Step]:

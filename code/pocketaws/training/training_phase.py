@@ -95,7 +95,7 @@ class TrainingPhase:
             self._drivers.append(ready)
             return steps.container_steps(ready, folder, env)
         script = steps.script_environment(self._job, folder, host.name, env)
-        uri = steps.source_uri(script, env)
+        uri = steps.source_uri(script)
         if uri:
             self._run.fetch_source(uri, folder)
         return steps.script_steps(script, env, self._settings.python)
