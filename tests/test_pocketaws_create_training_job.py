@@ -254,6 +254,54 @@ def test_a_quota_set_for_this_home_is_kept_in_the_words_of_aws(aws):
         quotas.unlink()
 
 
+@pytest.mark.parametrize("action", ["sagemaker:CreateTrainingJob", "iam:PassRole"])
+def test_a_permission_denied_for_this_home_is_refused_in_the_words_of_iam(aws, action):
+    denied = aws.state.home / "denied.json"
+    denied.write_text(json.dumps([action]))
+    try:
+        request = request_for(aws)
+        code, message = refused(aws.sagemaker.create_training_job, **request)
+        resource = aws.role if action == "iam:PassRole" else f"training-job/{request['TrainingJobName']}"
+        assert code == "AccessDeniedException"
+        assert f"is not authorized to perform: {action} on resource: " in message and resource in message
+    finally:
+        denied.unlink()
+    create(aws)
+
+
+def test_a_job_for_which_no_machine_is_free_is_taken_and_fails(aws):
+    capacity = aws.state.home / "capacity.json"
+    capacity.write_text(json.dumps({"ml.g5.2xlarge": 1}))
+    config = {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 2, "VolumeSizeInGB": 10}
+    try:
+        name = request_for(aws)["TrainingJobName"]
+        aws.sagemaker.create_training_job(**request_for(aws, TrainingJobName=name, ResourceConfig=config))
+        job = aws.sagemaker.describe_training_job(TrainingJobName=name)
+        assert job["TrainingJobStatus"] == "Failed"
+        assert job["FailureReason"].startswith("CapacityError: Unable to provision requested ML compute")
+        assert [each["Status"] for each in job["SecondaryStatusTransitions"]] == [
+            "Starting", "Pending", "Failed",
+        ]  # fmt: skip
+        assert "BillableTimeInSeconds" not in job and "TrainingStartTime" not in job
+        create(aws, ResourceConfig={**config, "InstanceCount": 1})
+    finally:
+        capacity.unlink()
+
+
+BROKEN = [("denied.json", "{}"), ("capacity.json", "["), ("capacity.json", "[]")]
+
+
+@pytest.mark.parametrize("name, content", BROKEN)
+def test_a_rehearsal_file_that_is_none_is_named(aws, name, content):
+    path = aws.state.home / name
+    path.write_text(content)
+    try:
+        code, message = refused(aws.sagemaker.create_training_job, **request_for(aws))
+        assert code == "InternalFailure" and name in message
+    finally:
+        path.unlink()
+
+
 def test_a_server_that_shuts_down_takes_no_job(aws, tmp_path):
     closing = InProcess(tmp_path)
     try:

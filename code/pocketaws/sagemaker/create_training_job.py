@@ -4,7 +4,7 @@ import copy
 
 from pocketaws.errors import AwsError
 from pocketaws.operations import operation
-from pocketaws.sagemaker import checks, quotas
+from pocketaws.sagemaker import checks, quotas, rehearsals
 from pocketaws.sagemaker.job import TrainingJob
 
 DAY_S = 86_400
@@ -14,9 +14,11 @@ DAY_S = 86_400
 def create_training_job(context, request: dict) -> dict:
     """Check the request as AWS does, then start the job.
 
-    Raises ValidationException, ResourceInUse, ResourceLimitExceeded; NotImplemented for members that the
-    local AWS cannot honour.
+    Raises ValidationException, ResourceInUse, ResourceLimitExceeded, AccessDeniedException; NotImplemented
+    for members that the local AWS cannot honour. What is refused for a quota, for a permission or, later, for
+    capacity, is the learner's to choose: quotas.py, rehearsals.py.
     """
+    rehearsals.check_permission(context, request)
     checks.refuse_what_is_not_here(request)
     checks.check_request(request)
     checks.check_role(context, request["RoleArn"])
@@ -26,9 +28,14 @@ def create_training_job(context, request: dict) -> dict:
     spot = request["EnableManagedSpotTraining"]
     job = TrainingJob(request, context.region, context.account)
     engine = context.state.engine
+    free = rehearsals.has_capacity(context.state.home, request)
     with context.state.creating:
         quotas.check_training(context, resources["InstanceType"], resources["InstanceCount"], spot)
         context.state.jobs.add(job)
+    if not free:
+        job.move("Pending")
+        job.fail(rehearsals.NO_CAPACITY)
+        return {"TrainingJobArn": job.arn}
     try:
         engine.start(job)
     except RuntimeError as err:  # the engine was closed meanwhile
