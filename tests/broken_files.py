@@ -151,7 +151,8 @@ CASES = [
     ("comment.json", utf8(PRETTY.replace('"two",', '"two", // sic')), [A, C], "is not JSON"),
     ("two-arrays.json", utf8(ARRAY + "\n" + ARRAY), ROWS * 2, "goes on behind its end"),
     ("mixed-array.json",
-     utf8(json.dumps([A, "x", B, 7, None, [C], C])), ROWS, 'row 2 is "x"; it is left out'),
+     utf8(json.dumps([A, "x", B, 7, None, [1], C])), ROWS, 'row 2 is "x"; it is left out'),
+    ("arrays-in-array.json", utf8(json.dumps([[A, B], [C]])), ROWS, "row 1 is an array of 2 objects"),
     ("raw-line-break.json", utf8(ARRAY.replace("two", "tw\no")), [A, C], "Invalid control character"),
     ("bad-escape.json", utf8(ARRAY.replace("two", "t\\wo")), [A, C], "Invalid \\escape"),
     ("deep-brackets.json", utf8("[" + json.dumps(A) + ', {"q": ' + "[" * 100_000 + "]" * 100_000 + "}, "

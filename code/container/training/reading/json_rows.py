@@ -2,17 +2,22 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from .opening import LONGEST, Source
 from .report import ReadError
 
 WHOLE = 1 << 20  # characters: a value that starts the file and ends within so many is looked at as a whole
+WINDOW = 1 << 16  # characters looked at to see what a row looks like
+MESSAGE = {"role", "content"}  # an object with these is part of a row
+SHAPES = 100  # different sets of keys that are counted
 NEAR = 12  # an error so close to the end of what is read so far may go away when more is read
 SPACE = re.compile(r"[ \t\r\n]*")
 BETWEEN = re.compile(r"[ \t\r\n,]*")
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
-NEXT = re.compile(r"[}\]]\s*,\s*(?=[{])|\n\s*(?=[{])")
+NESTED = re.compile(r"(\[\s*)+(?=\{)")  # a list of rows, perhaps with a bracket too many
+NEXT = re.compile(r"[\[,}\]\n]\s*(?=\{)")  # where an object may start
 AGAIN = "download or export the file again"
 REPAIR = "repair or delete that row"
 END = "the file ends in the middle of a row"
@@ -107,12 +112,13 @@ def _behind(source: Source, text: Text) -> Iterator[dict]:
     while letter := text.skip(BETWEEN):
         line, _ = text.place(text.at)
         readable = letter in "[{]"
-        source.note("behind", line, f"goes on behind its end: {text.text[text.at:][:40]!r}",
-                    "that is read on" if readable else "that is left out", "one array a file",
-                    lost=not readable)  # fmt: skip
-        if not readable:
-            return
-        text.at += letter in "[]"
+        seen = f"goes on behind its end: {text.text[text.at :][:40]!r}"
+        if readable:
+            source.note("behind", line, seen, "that is read on", "one array a file")
+            text.at += letter in "[]"
+        else:
+            source.note("behind", line, seen, "that is left out", "one array a file", lost=True)
+            _next_start(text, set())
         if letter != "]":
             yield from _elements(source, text)
 
@@ -122,7 +128,7 @@ def _behind(source: Source, text: Text) -> Iterator[dict]:
 
 def _elements(source: Source, text: Text, closing: str = "]") -> Iterator[dict]:
     """The objects of the array, or (closing "") of values one after another, that `text` stands in."""
-    number, keys = 0, set()
+    number, shapes = 0, Counter()
     while (letter := text.skip(BETWEEN)) != closing:
         number += 1
         if not letter:
@@ -131,12 +137,19 @@ def _elements(source: Source, text: Text, closing: str = "]") -> Iterator[dict]:
         try:
             value = text.value()
         except json.JSONDecodeError as err:
-            if not _resume(source, text, err, keys, closing):
+            usual, often = next(iter(shapes.most_common(1)), ((), 0))
+            if not _resume(source, text, err, set(usual) if often > 2 else set(), closing):
                 return
             continue
         if isinstance(value, dict):
-            keys.update(value)
+            if len(shapes) < SHAPES or tuple(value) in shapes:
+                shapes[tuple(value)] += 1
             yield value
+        elif value and isinstance(value, list) and all(isinstance(each, dict) for each in value):
+            line, _ = text.place(text.at - 1)
+            source.note("array in array", line, f"row {number} is an array of {len(value)} objects",
+                        "each is read as a row")  # fmt: skip
+            yield from value
         else:
             no_object(source, text.place(text.at - 1)[0], f"row {number} ", value)
     text.at += len(closing)
@@ -160,8 +173,11 @@ def _resume(source: Source, text: Text, err: json.JSONDecodeError, keys: set, cl
     near = text.text[max(text.at, err.pos - 20) : err.pos + 20]
     start, _ = text.place(text.at)
     begun = text.text[text.at :][:60]
+    at_end = err.pos >= len(err.doc) - NEAR or err.msg.startswith("Unterminated string")
+    while len(text.text) - text.at < WINDOW and text.more():
+        pass  # enough to see what rows look like here
     found = _after(text, closing, keys) or _next_start(text, keys)
-    if not found and (err.pos >= len(err.doc) - NEAR or err.msg.startswith("Unterminated string")):
+    if not found and at_end:
         source.note("ends early", line, f"column {column}: {END}: {begun!r}",
                     "the whole rows before it are read", AGAIN,
                     lost=True)  # fmt: skip
@@ -198,20 +214,38 @@ def _after(text: Text, closing: str, keys: set) -> bool:
         return True
 
 
-def _row_start(text: Text, at: int, end: int, keys: set) -> int | None:
-    """Where, between two positions, an object starts that can be read and is like the rows before it."""
-    for found in NEXT.finditer(text.text, at, end):
+def _objects(text: str, at: int, end: int) -> Iterator[tuple[int, int, dict]]:
+    """(start, end, object) of every object between two positions that can be read where it stands."""
+    while found := NEXT.search(text, at, end):
+        at = found.end()
         try:
-            value, _ = decode(text.text, found.end())
+            value, stop = decode(text, at)
         except json.JSONDecodeError:
             continue
-        if keys & set(value) or not keys and "[" not in text.text[text.at : found.end()]:
-            return found.end()
+        yield at, stop, value
+
+
+def _usual_keys(text: str, at: int) -> set:
+    """The keys of most objects behind a position that are in no other: those of a row, if all goes well."""
+    counts, behind = Counter(), at
+    for start, stop, value in _objects(text, at, at + WINDOW):
+        if start >= behind and not MESSAGE <= set(value):
+            counts[frozenset(value)] += stop - start
+            behind = stop
+    return set(counts.most_common(1)[0][0]) if counts else set()
+
+
+def _row_start(text: Text, at: int, end: int, keys: set) -> int | None:
+    """Where, between two positions, an object starts that can be read and is like the rows before it."""
+    keys = keys or _usual_keys(text.text, at)
+    for start, _, value in _objects(text.text, at, end):
+        if keys and 2 * len(keys & set(value)) >= max(len(keys), len(value)):
+            return start
     return None
 
 
 def _next_start(text: Text, keys: set) -> bool:
-    """Go to the next object that can be read and has one of the keys of the rows before; False at the end."""
+    """Go to the next object that can be read and is like the rows before; False at the end."""
     at = text.at
     while True:
         start = _row_start(text, at, len(text.text), keys)
@@ -278,42 +312,61 @@ def _rows_of(source: Source, value: dict) -> Iterator[dict]:
 
 def _in_lists(source: Source, text: Text) -> Iterator[dict]:
     """The first list of objects in an object that is too long, or too broken, to be read as a whole."""
-    depth = 0
+    depth, opens = 0, True  # opens: an object may start here, it is the first or stands behind a key
     while True:
         letter = text.skip(BETWEEN)
-        if letter in ("{", "}"):
-            text.at, depth = text.at + 1, depth + (1 if letter == "{" else -1)
+        if letter == "}" or letter == "{" and opens:
+            text.at, depth, opens = text.at + 1, depth + (1 if letter == "{" else -1), False
             if depth:
                 continue
             raise ReadError(f"{source.path} has no list of rows. Fix: a JSON array of objects, [{FORM}, ...]")
         try:
+            if letter != '"':
+                raise json.JSONDecodeError("Expecting a name in quotes", text.text, text.at)
             key = text.value()
-            if text.skip() == ":":
-                text.at += 1
+            if text.skip() != ":":
+                raise json.JSONDecodeError("Expecting ':'", text.text, text.at)
+            text.at += 1
+            opens = text.skip() == "{"
             if text.skip() == "[" and key not in ROW_LISTS:
-                text.at += 1
-                if text.skip() == "{":
+                nested = NESTED.match(text.text, text.at)
+                text.at = nested.end() if nested else text.at + 1
+                if text.skip(BETWEEN) == "{":
                     yield from _elements(source, text)
-                    _other_lists(source, text, key)
+                    yield from _other_lists(source, text, key)
                     return
                 while text.skip(BETWEEN) not in ("]", ""):
                     text.value()
                 text.at += 1
-            elif text.skip() != "{":
+            elif not opens:
                 text.value()
-        except (json.JSONDecodeError, TypeError) as err:
-            pos = getattr(err, "pos", text.at)
-            line, column = text.place(pos)
-            what = END if pos >= len(text.text) - NEAR else f"not JSON ({err})"
-            raise ReadError(f"{source.path} line {line} column {column}: {what}. "
-                            f"Fix: {AGAIN}") from err  # fmt: skip
+        except json.JSONDecodeError as err:
+            yield from _anything(source, text, err)
+            return
 
 
-def _other_lists(source: Source, text: Text, key: str) -> None:
-    if text.skip(BETWEEN) not in ("", "}"):
+def _anything(source: Source, text: Text, err: json.JSONDecodeError) -> Iterator[dict]:
+    """The rows behind a place that is broken. Raises ReadError if there are none."""
+    line, column = text.place(err.pos)
+    what = END if err.pos >= len(text.text) - NEAR else f"not JSON ({err.msg})"
+    if not _next_start(text, set()):
+        raise ReadError(f"{source.path} line {line} column {column}: {what}. Fix: {AGAIN}") from err
+    source.note(
+        "not JSON", line, f"column {column} is {what}", "what is whole behind it is read", REPAIR, lost=True
+    )
+    yield from _elements(source, text)
+    yield from _other_lists(source, text, "")
+
+
+def _other_lists(source: Source, text: Text, key: str) -> Iterator[dict]:
+    while text.skip(BETWEEN) == "}":
+        text.at += 1
+    if text.skip() == '"':
         line, _ = text.place(text.at)
         source.note("behind", line, f"goes on behind its list {key!r}: {text.text[text.at:][:40]!r}",
                     "what follows is not read as rows", "one list of rows a file")  # fmt: skip
+    else:
+        yield from _behind(source, text)
 
 
 def looks_like_lines(start: str) -> bool:
