@@ -77,7 +77,8 @@ class Jobs:
 
     def describe_training_job(self, TrainingJobName):
         source = {"S3DataSource": {"S3Uri": self.jobs[TrainingJobName]}}
-        return {"TrainingJobName": TrainingJobName,
+        merged = "adapter" not in TrainingJobName
+        return {"TrainingJobName": TrainingJobName, "HyperParameters": {"merge_weights": str(merged).lower()},
                 "InputDataConfig": [{"ChannelName": "training", "DataSource": source}]}
 
 
@@ -86,7 +87,8 @@ def session_with(jobs, where):
 
 
 def test_a_model_is_found_by_the_rows_it_was_trained_on():
-    session = session_with({"newest": "s3://b/data/other/train/", "older": "s3://b/data/rows/train/"}, "aws")
+    session = session_with({"newest": "s3://b/data/other/train/", "adapter-only": "s3://b/data/rows/train/",
+                            "older": "s3://b/data/rows/train/"}, "aws")
     found = launch.find_or_train(config.load(), session, "b", {"train": "s3://b/data/rows/train/"})
     assert found["TrainingJobName"] == "older"
 
@@ -103,7 +105,7 @@ def test_in_local_a_missing_model_is_trained_once_and_then_found(local_aws, buck
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
     small = {"dataset.train_rows": 16, "dataset.validation_rows": 4, "training.max_steps": 1,
-             "training.eval_steps": 0, "training.merge_weights": False}
+             "training.eval_steps": 0}
     cfg = config.load(**small)
     try:
         session = connect()

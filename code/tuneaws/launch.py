@@ -92,6 +92,8 @@ def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = Non
 def find_or_train(cfg, session, bucket: str, rows: dict) -> dict:
     """Return the newest completed job that was trained on these rows; in local, train one when there is none.
 
+    A job without merge_weights is passed over: it has an adapter, which an experiment leaves, and no model.
+
     cfg, session  from config.load() and session.connect()
     rows          {"train": "s3://.../", "validation": ...}, from handover.find_or_make_rows()
     Returns       what DescribeTrainingJob says of it. Training takes about a minute with the small model.
@@ -100,7 +102,7 @@ def find_or_train(cfg, session, bucket: str, rows: dict) -> dict:
     sm, tags = session.client("sagemaker"), cfg.project.tags
     for job in training_jobs.find(sm, tags, "Completed"):
         found = sm.describe_training_job(TrainingJobName=job["TrainingJobName"])
-        if rows["train"] in _channel_uris(found):
+        if rows["train"] in _channel_uris(found) and training_jobs.has_whole_model(found):
             print(f"model: from {job['TrainingJobName']}")
             return found
     if session.where == "aws":

@@ -66,6 +66,11 @@ def _carries(sm, job: dict, tags: dict) -> bool:
     return all(there.get(key) == value for key, value in tags.items())
 
 
+def has_whole_model(job: dict) -> bool:
+    """Whether a job was told to save the merged model beside its adapter (merge_weights)."""
+    return job.get("HyperParameters", {}).get("merge_weights", "").strip('"').lower() == "true"
+
+
 # --- watch
 
 

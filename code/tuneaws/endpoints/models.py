@@ -16,7 +16,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from tuneaws import buckets
+from tuneaws import buckets, training_jobs
 from tuneaws.endpoints import llm_images
 from tuneaws.endpoints.requests import mark
 from tuneaws.endpoints.use import EndpointError
@@ -50,7 +50,7 @@ def of_job(s3, bucket: str, region: str, endpoint, job: dict) -> dict:
                             "Fix: another job; training_jobs.find(sm, tags, \"Completed\") lists yours")
     if endpoint.serve == "huggingface":
         return _huggingface(region, endpoint, archive(s3, bucket, uri))
-    if job.get("HyperParameters", {}).get("merge_weights", "").strip('"').lower() != "true":
+    if not training_jobs.has_whole_model(job):
         raise EndpointError(f"{name} saved only the adapter, and {endpoint.serve} serves whole models.\n"
                             "Fix: train with training.merge_weights: true, or endpoint.serve: huggingface")
     return llm_images.container(endpoint.serve, region, model_data=uri)
