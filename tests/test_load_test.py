@@ -4,8 +4,8 @@ import threading
 import time
 
 import pytest
-from tuneaws.endpoints.use import EndpointError
 from tuneaws.endpoints.load_test import load_message, load_test, percentile, plot, sender
+from tuneaws.endpoints.use import EndpointError
 
 
 class Desk:
