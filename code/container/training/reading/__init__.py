@@ -12,7 +12,7 @@ Rows come one after the other, so a file may be larger than memory. A broken row
 file, line and a fix; the rows around it are kept. Only a file that gives no rows at all ends in ReadError.
 
     opening    bytes → text: gz, encodings, NUL bytes      tables     CSV and TSV
-    report     what was wrong, and what was done           json_rows  JSON
+    report     what was wrong, and what was done           json_rows  JSON, on json_text
     plain      TXT                                         line_rows  JSONL
 
 Standard library only. This is the one implementation: a training job takes it along, tuneaws imports it.

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from .json_rows import BETWEEN, END, decode, no_object
+from .json_rows import END, no_object
+from .json_text import BETWEEN, decode
 from .opening import Source
 
 
