@@ -18,6 +18,7 @@ CHAT = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "c
 CHATS = [CHAT, {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}]
 ACCENTS = [{"q": "café", "a": "1"}, {"q": "señor", "a": "2"}]
 ACCENTS_CSV = HEAD + "café,1\nseñor,2\n"
+NESTED = {"x": [{"k": 1}, {"k": 2}], "y": "a row with rows in it"}
 LONG = "x" * 200_000
 PACKED = gzip.compress((HEAD + "".join(f"row {n} {n * n:x},{n}\n" for n in range(9000))).encode(), mtime=0)
 
@@ -141,6 +142,8 @@ CASES = [
     ("comma-lost-pretty.json", utf8(PRETTY.replace('"two",', '"two"')),
      [A, C], "line 8 column 5 is not JSON"),
     ("comma-lost-chat.json", utf8(json.dumps([CHAT, *CHATS]).replace('"hi"}, {', '"hi"} {', 1)), CHATS,
+     "is not JSON"),
+    ("comma-lost-nested.json", utf8(json.dumps([NESTED] * 4).replace('], "y"', '] "y"', 1)), [NESTED] * 3,
      "is not JSON"),
     ("quote-lost.json", utf8(ARRAY.replace('"two"', '"two')), [A, C], "is not JSON"),
     ("quote-lost-first.json", utf8(ARRAY.replace('"one"', 'one"')), [B, C], "is not JSON"),

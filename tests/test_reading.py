@@ -171,6 +171,15 @@ def test_a_folder_without_rows_is_refused(tmp_path):
 # --- the report
 
 
+def test_columns_without_a_name_are_said_to_be_empty_only_where_they_are(tmp_path):
+    said = {}
+    for name, cell in (("empty.csv", ""), ("filled.csv", "note")):
+        report = Report()
+        list(read(saved(tmp_path, name, f"q,a,,\none,1,,\ntwo,2,,{cell}\n".encode()), report, name))
+        said[name] = [kind for _, kind in report.counts]
+    assert said == {"empty.csv": ["header"], "filled.csv": ["unnamed cells"]}
+
+
 def test_the_report_counts_what_it_does_not_show_and_stays_small(tmp_path):
     text = "q,a\n" + "one,1\nx,y,z\n" * 5000
     report = Report(shown=3)
