@@ -47,6 +47,8 @@ def run(root, base, python=sys.executable, **settings) -> subprocess.CompletedPr
     told = {"SM_CHANNEL_TRAINING": root / "data", "SM_MODEL_DIR": root / "model",
             "SM_OUTPUT_DATA_DIR": root / "output", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
             "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    if (root / "validation").is_dir():
+        told["SM_CHANNEL_VALIDATION"] = root / "validation"
     words = [word for name, value in settings.items() for word in (f"--{name}", value)]
     return subprocess.run(
         [str(python), "finetune.py", "--base_model", str(base), *words], cwd=root / "code",
@@ -55,7 +57,7 @@ def run(root, base, python=sys.executable, **settings) -> subprocess.CompletedPr
 
 
 def losses(done) -> list[float]:
-    lines = [line for line in done.stdout.splitlines() if line.startswith("[metric] step=")]
+    lines = [line for line in done.stdout.splitlines() if line.startswith("[metric]") and " loss=" in line]
     return [float(line.partition(" loss=")[2].split()[0]) for line in lines]
 
 
@@ -68,6 +70,8 @@ def base(tmp_path_factory):
 def job(base, tmp_path_factory):
     root = tmp_path_factory.mktemp("mixed")
     mixed_folder(root / "data")
+    (root / "validation").mkdir()
+    shutil.copy(root / "data" / "a.csv", root / "validation" / "known.csv")
     return root, run(root, base, **SETTINGS)
 
 
@@ -96,6 +100,13 @@ def test_the_log_says_what_every_file_was_and_what_was_dropped(job):
         "2 dropped: broken in its file (first: a.csv line",
     ):
         assert words in done.stdout, words
+
+
+def test_rows_of_the_validation_channel_are_evaluated_and_not_trained_on(job):
+    _, done = job
+    evaluated = [line for line in done.stdout.splitlines() if " eval_loss=" in line]
+    assert len(evaluated) == 1
+    assert "20 dropped: in validation too (a leak) (first: a.csv row 1)" in done.stdout
 
 
 def test_the_counts_in_the_output_add_up(job):

@@ -4,6 +4,7 @@
     session        connect(where="local" | "aws") -> clients        (environment, roles)
     buckets        a bucket that is yours, encrypted, private, tagged
     data           rows -> cleaned -> chat messages -> JSONL -> S3  (rows, cleaning, handover)
+                   any file or folder -> training JSONL: data.convert()
     huggingface    the SageMaker estimator                          (estimator/, launch)
     training_jobs  find, watch, stop and explain a training job     (job_lines, logs, artifacts)
     metrics        log lines -> a table -> the loss curve

@@ -239,6 +239,7 @@ def convert(
     missing: Iterable[str] = (),
     max_chars: int = 0,
     seen: set | None = None,
+    held_out: frozenset | set = frozenset(),
 ) -> Iterator[dict]:
     """Yield {"messages": […]} or {"text": "…"} of every row that can be used; `cleaning` counts the others.
 
@@ -246,6 +247,7 @@ def convert(
     missing    cells that mean nothing, such as "C" or "n/a"
     max_chars  longer rows are dropped; 0: none
     seen       an empty set: rows that were there before are dropped, and it grows with the rows. None: kept
+    held_out   the `seen` of the validation rows: a row that is among them is dropped, or the score is memory
     Raises     FieldsError
     """
     rows = iter(rows)
@@ -258,7 +260,7 @@ def convert(
     for row in itertools.chain(head, rows):
         cleaning.read += 1
         example, why = apply(mapping, row, missing)
-        why = why or _unfit(example, max_chars, seen)
+        why = why or _unfit(example, max_chars, seen, held_out)
         if why:
             cleaning.drop(why)
             continue
@@ -279,7 +281,7 @@ def convert_files(pairs: Iterable[tuple[str, dict]], cleaning: Cleaning, **how) 
             yield name, example
 
 
-def _unfit(example: dict, max_chars: int, seen: set | None) -> str:
+def _unfit(example: dict, max_chars: int, seen: set | None, held_out) -> str:
     text = example.get("text") or "\0".join(turn["content"] for turn in example["messages"])
     if max_chars and len(text) > max_chars:
         return f"over {max_chars:,} characters"
@@ -290,6 +292,8 @@ def _unfit(example: dict, max_chars: int, seen: set | None) -> str:
     if seen is not None:
         if (key := hash(raw)) in seen:
             return "a duplicate"
+        if key in held_out:
+            return "in validation too (a leak)"
         seen.add(key)
     return ""
 

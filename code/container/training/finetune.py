@@ -92,23 +92,24 @@ def fields(text: str) -> str:
 
 def read_data(args) -> list[tuple[list[Row], Report]]:
     """The rows of the training channel and, if there is one, of the validation channel."""
-    channels = [read_channel(args.training, "training", args)]
+    held_out, later = set(), []
     if args.validation is None:
         say("[data] validation: no such channel, so there is no eval_loss")
     else:
-        channels.append(read_channel(args.validation, "validation", args))
-    return channels
+        later = [read_channel(args.validation, "validation", args, seen=held_out)]
+    return [read_channel(args.training, "training", args, seen=set(), held_out=held_out), *later]
 
 
-def read_channel(folder, channel: str, args) -> tuple[list[Row], Report]:
+def read_channel(folder, channel: str, args, **unlike) -> tuple[list[Row], Report]:
     """Every row of a channel that teaches something, and the report that counts the others; says both.
 
+    unlike  seen, held_out: what its rows must not repeat, see fields.convert()
     Raises  UserError if a file or a column is not there, or no row is left.
     """
     files, cleaning = FileReport(), Cleaning()
     missing = [word.strip() for word in args.missing.split(",") if word.strip()]
     found = read_folder(folder, files)
-    pairs = convert_files(found, cleaning, given=args.fields, missing=missing, seen=set())
+    pairs = convert_files(found, cleaning, given=args.fields, missing=missing, **unlike)
     rows, examples = [], []
     try:
         for name, example in pairs:
