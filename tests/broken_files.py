@@ -86,7 +86,7 @@ CASES = [
      "has 3 column(s) at the end without a name, empty in every row"),
     ("empty-cells-only.csv", b"q,a\none,1,,\ntwo,2,,\ndrei,3,,\n", ROWS, "empty in every row"),
     ("unnamed-filled.csv", b"q,a,,\none,1,,\ntwo,2,,note\ndrei,3,,\n", [A, {**B, "column_4": "note"}, C],
-     "line 3 has cells in columns without a name: 'note'"),
+     "without a name: 'note'; they are kept under the number of the column, here column_4"),
     ("unnamed-index.csv", b",q,a\n0,one,1\n1,two,2\n",
      [{"column_1": "0", **A}, {"column_1": "1", **B}], "line 1 has no name for column 1"),
     ("names-twice.csv", b"q,a,a\none,1,x\ntwo,2,y\n", [{**A, "a_2": "x"}, {**B, "a_2": "y"}],

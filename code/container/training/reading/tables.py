@@ -206,10 +206,12 @@ def _rows(source: Source, records: Records, names: list[str], more: list) -> Ite
         row = dict(zip(named, cells))  # noqa: B905  (what stands behind the names comes next)
         if numbered and any(extra := cells[count:]):
             filled = True
-            source.note("unnamed cells", line, "has cells in columns without a name: "
-                        f"{next(filter(None, extra))[:40]!r}", "they are kept under the number of the "
-                        f"column, such as {numbered[0]}", "write a name for every column")  # fmt: skip
-            row |= {name: cell for name, cell in zip(numbered, extra, strict=False) if cell}
+            more = {name: cell for name, cell in zip(numbered, extra, strict=False) if cell}
+            name, cell = next(iter(more.items()))
+            source.note("unnamed cells", line, f"has cells in columns without a name: {cell[:40]!r}",
+                        f"they are kept under the number of the column, here {name}",
+                        "write a name for every column")  # fmt: skip
+            row |= more
         yield row
     if numbered and not filled:
         source.note("header", 0, f"has {len(numbered)} column(s) at the end without a name, empty in "
