@@ -206,12 +206,12 @@ def _rows(source: Source, records: Records, names: list[str], more: list) -> Ite
         row = dict(zip(named, cells))  # noqa: B905  (what stands behind the names comes next)
         if numbered and any(extra := cells[count:]):
             filled = True
-            more = {name: cell for name, cell in zip(numbered, extra, strict=False) if cell}
-            name, cell = next(iter(more.items()))
+            kept = {name: cell for name, cell in zip(numbered, extra, strict=False) if cell}
+            name, cell = next(iter(kept.items()))
             source.note("unnamed cells", line, f"has cells in columns without a name: {cell[:40]!r}",
                         f"they are kept under the number of the column, here {name}",
                         "write a name for every column")  # fmt: skip
-            row |= more
+            row |= kept
         yield row
     if numbered and not filled:
         source.note("header", 0, f"has {len(numbered)} column(s) at the end without a name, empty in "
