@@ -146,9 +146,11 @@ def test_the_request_passes_botocores_validator_and_every_member_has_its_sentenc
     request = raw_jobs.check(a_request(**changes))
     raw_jobs.explain(request)
     printed = capsys.readouterr().out.splitlines()
-    names = [line.partition(" = ")[0] for line in printed[::2]]
+    names = [line.partition(" = ")[0] for line in printed if not line.startswith("    ")]
     assert names == [name for name, _ in raw_jobs.members(request)] and len(names) >= 24
-    assert all(line.startswith("    ") and len(line) > 20 for line in printed[1::2])
+    said = [line.strip() for line in printed if line.startswith("    ")]
+    assert set(said) == {raw_members.saying(name) for name in names}
+    assert len(said) >= len(names) - 4 and printed[-1].strip() == said[-1]
     assert max(map(len, printed)) <= 160
 
 

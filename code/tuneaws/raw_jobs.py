@@ -135,11 +135,16 @@ def _without_none(value):
 
 
 def explain(request: dict, width: int = 105) -> None:
-    """Print every member of a request: its name, its value, and a sentence on what it says."""
-    for member, value in members(request):
+    """Print every member of a request: its name, its value, and a sentence on what it says.
+
+    Members in a row that one sentence is about, such as your hyperparameters, get it once, at their end.
+    """
+    shown = [(name, value, saying(name)) for name, value in members(request)]
+    for (member, value, sentence), after in zip(shown, [*shown[1:], None], strict=True):
         text = value if isinstance(value, str) else json.dumps(value)
         print(f"{member} = {text if len(text) <= width else text[: width - 1] + '…'}")
-        print(f"    {saying(member)}")
+        if after is None or after[2] != sentence:
+            print(f"    {sentence}")
 
 
 def members(request: dict) -> list:
