@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 import textwrap
 from pathlib import Path
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError
 from test_raw_jobs import IMAGE, NAME, ROLE, SPOT, TAGS, a_request, differing
 from tuneaws import local_run, raw_jobs, refusals, training_jobs
 from tuneaws.metrics import METRIC_DEFINITIONS
-from tuneaws.session import Session
+from tuneaws.session import Session, stop_local
 
 
 def aws_says(code: str, message: str):
@@ -184,3 +185,30 @@ def test_the_inputs_of_a_request_are_copied_from_one_s3_to_another(ready, tmp_pa
     (objects,) = target.values()
     assert objects["data/rows.jsonl"] == b'{"a": 1}\n{"a": 2}\n'
     assert f"code/{request['TrainingJobName']}/source/sourcedir.tar.gz" in objects
+
+
+def test_a_job_that_aws_refused_runs_in_local_with_its_inputs_and_leaves_no_trace(ready, tmp_path, capsys,
+                                                                                  same_environment):
+    """The local AWS of this run stands for the account; the job runs in another, of a home of its own."""
+    account, request = ready
+    aws = SimpleNamespace(where="aws", region="us-east-1", client=account.client)
+    before, home = dict(os.environ), tmp_path / "home"
+    try:
+        job = local_run.run_local(request, aws, "AWS said no", {"epochs": 1}, home)
+    finally:
+        stop_local(home)
+    assert job["TrainingJobStatus"] == "Completed" and dict(os.environ) == before
+    assert job["HyperParameters"]["epochs"] == "1" and job["RoleArn"] != request["RoleArn"]
+    said = capsys.readouterr().out
+    assert "copied 2 objects from your S3" in said and "because: AWS said no" in said
+    assert said.index("in local: not on AWS") < said.index("Completed") < said.index("AWS has run nothing")
+    there = account.client("sagemaker").list_training_jobs(NameContains=request["TrainingJobName"])
+    assert there["TrainingJobSummaries"] == [], "nothing ran in the account"
+
+
+def test_a_job_that_fails_here_too_is_not_done(ready, capsys):
+    session, request = ready
+    request["HyperParameters"]["sagemaker_program"] = request["Environment"]["SAGEMAKER_PROGRAM"] = "none.py"
+    with pytest.raises(training_jobs.JobError, match="is Failed, not Completed: AlgorithmError"):
+        local_run.run_local(request, session)
+    assert "ran on THIS MACHINE" not in capsys.readouterr().out
