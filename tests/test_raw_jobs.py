@@ -130,6 +130,23 @@ def test_the_raw_request_is_the_estimators_but_for_the_named_differences(folder,
             assert sent != MISSING and member not in dict(flat(ours))
 
 
+def test_the_table_of_differences_has_a_reason_for_each_and_none_for_another_job(folder):
+    theirs = the_estimators(folder)
+    rows = raw_jobs.differences(a_request(), theirs)
+    assert {row["member"]: row["why"] for row in rows} == raw_members.DIFFERENCES
+    assert max(len(" ".join(row.values())) for row in rows) < 110, "it fits a line of a notebook"
+    (row,) = [row for row in raw_jobs.differences(a_request(max_run_s=1), theirs) if not row["why"]]
+    assert row["member"] == "StoppingCondition.MaxRuntimeInSeconds"
+    assert row["raw"] == row["estimator"] == "another"
+
+
+def test_a_request_is_sent_again_under_another_name():
+    again = raw_jobs.renamed(a_request(), "job-2")
+    assert set(differing(a_request(), again)) == {"TrainingJobName", "HyperParameters.sagemaker_job_name"}
+    with pytest.raises(ValueError, match="job_2"):
+        raw_jobs.renamed(a_request(), "job_2")
+
+
 def test_without_a_network_the_estimator_brings_its_code_in_the_same_channel(folder):
     theirs = the_estimators(folder, enable_network_isolation=True, debugger_hook_config=False,
                             disable_profiler=True)

@@ -29,6 +29,7 @@ MAY_NOT = "may not do sagemaker:CreateTrainingJob"
 QUOTA = ("The account-level service limit 'ml.g5.xlarge for training job usage' is 0 Instances, with current "
          "utilization of 0 Instances and a request delta of 1 Instances. Please use AWS Service Quotas to "
          "request an increase for this quota.")
+ELSEWHERE = "The requested resource training-job/ml.g5.xlarge is not available in this region"
 DENIED = ("User: arn:aws:iam::123456789012:user/me is not authorized to perform: {0} on resource: {1} "
           "because no identity-based policy allows the {0} action")
 
@@ -37,6 +38,8 @@ DENIED = ("User: arn:aws:iam::123456789012:user/me is not authorized to perform:
     ("ResourceLimitExceeded", QUOTA, refusals.NoQuota,
      ["the quota 'ml.g5.xlarge for training job usage' refuses this job: it is 0, the job needs 1",
       "us-east-1.console.aws.amazon.com/servicequotas"]),
+    ("ResourceLimitExceeded", ELSEWHERE,
+     refusals.NoCapacity, ["us-east-1 has no ml.g5.xlarge for training at all", "another region"]),
     ("ResourceLimitExceeded", "no such wording", refusals.NoQuota,
      ["the quota 'ml.g5.xlarge for training job usage' refuses", "AWS said: no such wording"]),
     ("AccessDeniedException", DENIED.format("sagemaker:CreateTrainingJob", "arn:x"), refusals.NoPermission,
@@ -201,7 +204,7 @@ def test_a_job_that_aws_refused_runs_in_local_with_its_inputs_and_leaves_no_trac
     assert job["HyperParameters"]["epochs"] == "1" and job["RoleArn"] != request["RoleArn"]
     said = capsys.readouterr().out
     assert "copied 2 objects from your S3" in said and "because: AWS said no" in said
-    assert said.index("in local: not on AWS") < said.index("Completed") < said.index("AWS has run nothing")
+    assert said.index("in local: not on AWS") < said.index("Completed") < said.index("AWS has not run it")
     there = account.client("sagemaker").list_training_jobs(NameContains=request["TrainingJobName"])
     assert there["TrainingJobSummaries"] == [], "nothing ran in the account"
 

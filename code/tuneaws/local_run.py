@@ -43,7 +43,7 @@ def run_local(request: dict, session, because=None, hyperparameters: dict | None
         sm, logs = local.client("sagemaker"), local.client("logs")
         raw_jobs.start(sm, sent)
         job = raw_jobs.finish(sm, training_jobs.watch(sm, logs, sent["TrainingJobName"]))
-        banner(f"{sent['TrainingJobName']} ran on THIS MACHINE, in local. AWS has run nothing")
+        banner(f"{sent['TrainingJobName']} ran on THIS MACHINE, in local. AWS has not run it")
         return job
     finally:
         if not already:

@@ -24,8 +24,8 @@ from tuneaws.estimator.source import check_source, pack, roots
 from tuneaws.raw_members import DIFFERENCES, saying
 from tuneaws.refusals import JobRefused, refusal_of, refused_after
 
-__all__ = ["DIFFERENCES", "JobRefused", "check", "code_files", "explain", "finish", "start",
-           "training_request", "upload_code"]
+__all__ = ["DIFFERENCES", "JobRefused", "check", "code_files", "differences", "explain", "finish", "members",
+           "renamed", "start", "training_request", "upload_code"]
 
 ARCHIVE = "sourcedir.tar.gz"
 CODE_CHANNEL = "code"
@@ -109,6 +109,15 @@ def training_request(
     return _without_none(request)
 
 
+def renamed(request: dict, name: str) -> dict:
+    """Return the same request under another name: a name can be used once. Pure.
+
+    Raises  ValueError for a name that AWS would refuse
+    """
+    given = {**request["HyperParameters"], **encode({"sagemaker_job_name": name})}
+    return {**request, "TrainingJobName": check_job_name(name), "HyperParameters": given}
+
+
 def _channel(name: str, uri: str) -> dict:
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
@@ -159,6 +168,28 @@ def members(request: dict) -> list:
         else:
             found.append((name, value))
     return found
+
+
+def differences(ours: dict, theirs: dict) -> list:
+    """Rows for a table: each member in which a raw request and the estimator's differ, and why.
+
+    `why` is "" for a difference that is none of DIFFERENCES: then the two are not of the same job.
+    """
+    left, right = dict(_whole(ours)), dict(_whole(theirs))
+    rows = []
+    for member in {**left, **right}:
+        if left.get(member) != right.get(member):
+            here, there = ("sent" if member in side else "-" for side in (left, right))
+            both = ("another", "another") if here == there == "sent" else (here, there)
+            rows.append({"member": member, "raw": both[0], "estimator": both[1],
+                         "why": DIFFERENCES.get(member, "")})
+    return rows
+
+
+def _whole(request: dict) -> list:
+    """members(), with all that a channel says as its value."""
+    channels = {f"InputDataConfig.{each['ChannelName']}": each for each in request.get("InputDataConfig", [])}
+    return [(name, channels.get(name, value)) for name, value in members(request)]
 
 
 def check(request: dict) -> dict:

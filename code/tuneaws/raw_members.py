@@ -37,15 +37,15 @@ MEMBERS = {
 
 # Where training_request() and the HuggingFace estimator differ for the same job. Every other member is equal.
 DIFFERENCES = {
-    "InputDataConfig.code": "the code comes in a channel, so that the request names all that the job reads; "
-                            "with the estimator the container fetches it itself, unless it has no network",
-    "HyperParameters.sagemaker_submit_directory": "hence a path in the job instead of an s3:// URI",
-    "Environment.SAGEMAKER_PROGRAM": "the script by the toolkit's other name; the estimator leaves it out",
-    "Environment.SAGEMAKER_SUBMIT_DIRECTORY": "the same path for a script or an image that looks there",
-    "DebugHookConfig.S3OutputPath": "the estimator switches SageMaker Debugger on; training does not need it",
-    "DebugHookConfig.CollectionConfigurations": "the same",
-    "ProfilerConfig.S3OutputPath": "the estimator switches Debugger's profiler on; training does not need it",
-    "ProfilerConfig.DisableProfiler": "the same",
+    # The estimator does the same when the job has no network (enable_network_isolation).
+    "InputDataConfig.code": "a channel brings the code; else the container fetches it",
+    "HyperParameters.sagemaker_submit_directory": "so it is a path in the job, not an s3:// URI",
+    "Environment.SAGEMAKER_PROGRAM": "the script again, by the toolkit's other name",
+    "Environment.SAGEMAKER_SUBMIT_DIRECTORY": "that path, for a script that looks there",
+    "DebugHookConfig.S3OutputPath": "SageMaker Debugger: training does not need it",
+    "DebugHookConfig.CollectionConfigurations": "SageMaker Debugger",
+    "ProfilerConfig.S3OutputPath": "Debugger's profiler: training does not need it",
+    "ProfilerConfig.DisableProfiler": "Debugger's profiler",
 }
 
 

@@ -9,7 +9,8 @@
 JobRefused
 ├── NoQuota       CreateTrainingJob: ResourceLimitExceeded. Nothing ran, nothing is billed
 ├── NoPermission  CreateTrainingJob: AccessDeniedException. Nothing ran, nothing is billed
-└── NoCapacity    the job was accepted and Failed: AWS had no such machine. Nothing is billed
+└── NoCapacity    the job was accepted and Failed: AWS had no such machine. Nothing is billed. Or the region
+                  has none at all: refused at once
 """
 
 import json
@@ -17,6 +18,9 @@ import re
 
 OFFER = "or run the same job on this machine, free: local_run.run_local(request, session, because=this error)"
 QUOTAS = "https://{region}.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas"
+# ResourceLimitExceeded says this of a type that the region does not have: aws/amazon-sagemaker-examples issue
+# 1001 (read 2026-11).
+NOT_OFFERED = "is not available in this region"
 # The beginnings of FailureReason when there is no machine: CapacityError, as reported in
 # github.com/DIAGNijmegen/rse-grand-challenge/issues/2631, and EC2's own word, InsufficientCapacityError, in
 # github.com/aws/amazon-sagemaker-feedback/issues/99 (read 2026-11).
@@ -58,7 +62,7 @@ def refusal_of(error, request: dict) -> JobRefused | None:
     """
     code, said = error.response["Error"]["Code"], error.response["Error"]["Message"]
     if code == "ResourceLimitExceeded":
-        return _no_quota(said, request)
+        return _not_offered(said, request) if NOT_OFFERED in said else _no_quota(said, request)
     if code in ("AccessDeniedException", "AccessDenied"):
         return _no_permission(said, request)
     return None
@@ -75,6 +79,14 @@ def refused_after(job: dict) -> NoCapacity | None:
         f"AWS said: {reason}\n"
         f"Fix: start it again later, or with another instance_type of the same GPU memory "
         f"(job_costs.compare lists them), or in another region;\n{OFFER}", job)
+
+
+def _not_offered(said: str, request: dict) -> NoCapacity:
+    kind, _ = _machine(request)
+    return NoCapacity(
+        f"{_region(request)} has no {kind} for training at all. Nothing was started.\nAWS said: {said}\n"
+        f"Fix: another instance_type (prices.instances_table() lists some), or another region;\n"
+        f"{OFFER}", request)
 
 
 def _no_quota(said: str, request: dict) -> NoQuota:
