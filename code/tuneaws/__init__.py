@@ -6,6 +6,9 @@
     data           rows -> cleaned -> chat messages -> JSONL -> S3  (rows, cleaning, handover)
                    any file or folder -> training JSONL: data.convert()
     huggingface    the SageMaker estimator                          (estimator/, launch)
+    raw_jobs       a training job by boto3 alone                    (raw_images, raw_members, raw_launch)
+    refusals       what AWS refused, how to get it; local_run: the same job on this machine
+    job_costs      a job's price from its tokens; your jobs with their cost so far   (speeds)
     training_jobs  find, watch, stop and explain a training job     (job_lines, logs, artifacts)
     metrics        log lines -> a table -> the loss curve
     endpoints      deploy, talk to, list and delete an endpoint     (endpoint_*, llm_images)
