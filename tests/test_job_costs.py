@@ -36,6 +36,7 @@ def test_tokens_are_counted_with_the_tokenizer_or_said_to_be_assumed(rows):
     assert "4 characters a token, assumed" in str(job_costs.count_tokens(rows))
     counted = job_costs.count_tokens(rows, two_characters, sample=300)
     assert counted.count == 300 * 20 + 20_000 and "2.00 characters a token, from 300 rows" in counted.source
+    assert counted.rows == 301 and "26,000 tokens in 301 rows" in str(counted)
     as_list = job_costs.count_tokens(rows, lambda text: two_characters(text)["input_ids"])
     assert as_list.count == counted.count
 

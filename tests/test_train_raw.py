@@ -147,6 +147,13 @@ def test_the_request_of_the_configuration_has_every_hyperparameter_by_the_script
     assert asked["EnableManagedSpotTraining"] and asked["StoppingCondition"]["MaxWaitTimeInSeconds"] == 1800
 
 
+def test_steps_are_priced_as_the_rows_that_they_read():
+    by_epochs = config.load(where="aws", **{"training.epochs": 3}).training
+    by_steps = config.load(where="aws", **{"training.epochs": 3, "training.max_steps": 10}).training
+    assert raw_launch.epochs_of(by_epochs, 320) == 3
+    assert raw_launch.epochs_of(by_steps, 320) == 10 * 8 * 2 / 320
+
+
 def test_a_model_tuned_for_chats_has_the_size_of_its_base():
     assert raw_launch.size_of("Qwen/Qwen2.5-0.5B-Instruct") == raw_launch.size_of("Qwen/Qwen2.5-0.5B")
     assert raw_launch.size_of(config.load(where="aws").model.id) == 494_032_768

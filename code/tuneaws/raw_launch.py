@@ -74,11 +74,19 @@ def show_cost(cfg, session, tokens: job_costs.Tokens) -> job_costs.JobCost:
                                                   job.instance_type, model)
     speed = speed or job_costs.assumed(size_of(model), job.instance_type)
     cost = job_costs.before(tokens.count, speed, job.instance_type, session.region, job.max_run_s,
-                            there.training.epochs, job.instance_count, price)
+                            epochs_of(there.training, tokens.rows), job.instance_count, price)
     print("here it costs nothing. On AWS:" if local else "on AWS, your account:", cost, sep="\n")
     if not local:
         prices.check_budget(cost, cfg.budget_usd)
     return cost
+
+
+def epochs_of(training, rows: int) -> float:
+    """How often the job reads its rows: `epochs`, or what max_steps come to."""
+    if training.max_steps < 0:
+        return training.epochs
+    rows_a_step = training.per_device_train_batch_size * training.gradient_accumulation_steps
+    return training.max_steps * rows_a_step / rows
 
 
 def size_of(model_id: str) -> int:

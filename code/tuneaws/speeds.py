@@ -38,13 +38,14 @@ class Speed:
 
 @dataclass(frozen=True)
 class Tokens:
-    """How many tokens there are, and how that is known."""
+    """How many tokens there are, in how many rows, and how that is known."""
 
     count: int
+    rows: int
     source: str
 
     def __str__(self) -> str:
-        return f"{self.count:,} tokens ({self.source})"
+        return f"{self.count:,} tokens in {self.rows:,} rows ({self.source})"
 
 
 def count_tokens(path, tokenizer=None, max_tokens: int | None = None, sample: int = 500) -> Tokens:
@@ -62,8 +63,12 @@ def count_tokens(path, tokenizer=None, max_tokens: int | None = None, sample: in
     if tokenizer is not None:
         per_token = sum(map(len, first)) / sum(_length(tokenizer(text)) for text in first)
         source = f"{per_token:.2f} characters a token, from {len(first):,} rows"
-    tokens = (len(text) / per_token for text in _rows(path))
-    return Tokens(round(sum(min(each, max_tokens or each) for each in tokens)), source)
+    rows, tokens = 0, 0.0
+    for text in _rows(path):
+        rows += 1
+        length = len(text) / per_token
+        tokens += min(length, max_tokens or length)
+    return Tokens(round(tokens), rows, source)
 
 
 def assumed(parameters: int, instance_type: str) -> Speed:
