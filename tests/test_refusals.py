@@ -198,9 +198,10 @@ def test_a_job_that_aws_refused_runs_in_local_with_its_inputs_and_leaves_no_trac
     before, home = dict(os.environ), tmp_path / "home"
     try:
         job = local_run.run_local(request, aws, "AWS said no", {"epochs": 1}, home)
+        after = dict(os.environ)  # stop_local() would put it back too
     finally:
         stop_local(home)
-    assert job["TrainingJobStatus"] == "Completed" and dict(os.environ) == before
+    assert job["TrainingJobStatus"] == "Completed" and after == before
     assert job["HyperParameters"]["epochs"] == "1" and job["RoleArn"] != request["RoleArn"]
     said = capsys.readouterr().out
     assert "copied 2 objects from your S3" in said and "because: AWS said no" in said
