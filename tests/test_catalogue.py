@@ -1,6 +1,8 @@
 """The catalogue: every shape gives the parameters and the layers that the model has."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -72,6 +74,16 @@ def test_a_config_json_may_leave_out_what_follows_from_the_rest():
     for name in ("num_key_value_heads", "head_dim", "tie_word_embeddings"):
         del config[name]
     assert catalogue.from_config("mine", config).shape == model.shape
+
+
+def test_the_model_of_the_local_hub_is_counted_from_its_config():
+    """16-bit weights in one safetensors file: a header's length in 8 bytes, the header, the numbers."""
+    folder = Path(__file__).resolve().parents[1] / "code/pocketaws/hub/models/chat-1m"
+    model = catalogue.from_config("chat-1m", json.loads((folder / "config.json").read_text()))
+    weights = folder / "model.safetensors"
+    with weights.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    assert 2 * catalogue.parameters(model) == weights.stat().st_size - 8 - header
 
 
 @pytest.mark.parametrize("name", ["llama-3.2-1b", "Llama-3.2-1B", "meta-llama/Llama-3.2-1B"])
