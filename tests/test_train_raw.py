@@ -43,7 +43,8 @@ def rows(tmp_path):
     folder.mkdir()
     lines = ["question,answer", *(f"What is {n}?,It is {n}." for n in range(30))]
     (folder / "a.csv").write_text("\n".join(lines) + "\n")
-    (folder / "b.jsonl").write_text(json.dumps({"question": "Who?", "answer": "Nobody, nowhere."}) + "\n")
+    twice = json.dumps({"question": "Who?", "answer": "Nobody, nowhere."}) + "\n"
+    (folder / "b.jsonl").write_text(twice * 2)
     return folder
 
 
@@ -63,7 +64,8 @@ def test_the_script_explains_itself_without_an_sdk():
 def test_a_folder_of_files_becomes_a_job_whose_price_and_request_are_shown(in_local, rows, capsys, tmp_path):
     assert train_raw.main([str(rows), "--out", str(tmp_path / "out"), "--max-steps", "5"]) == 0
     out = capsys.readouterr().out
-    assert "31 rows read, 31 kept" in out and "here it costs nothing. On AWS:" in out
+    assert "32 rows read, 31 kept" in out and "tokens in 31 rows" in out
+    assert "here it costs nothing. On AWS:" in out
     assert out.index("worst       1.41 USD") < out.index("TrainingJobName = ") < out.index("  Completed ")
     assert "Training loss fell from 5.00 to 1.00" in out
     log = in_local.client("logs")

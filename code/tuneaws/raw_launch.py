@@ -44,13 +44,13 @@ def upload_files(s3, path, bucket: str, prefix: str) -> str:
 
 
 def show_tokens(source, folder, cfg, columns: str = "", tokenizer=None) -> job_costs.Tokens:
-    """Read files as the job will, print what becomes of their rows, and return how many tokens they are.
+    """Read files as finetune.py will, print what becomes of their rows, and return how many tokens they are.
 
     source  a file or a folder     folder   where the converted rows are written
     Raises  data.DataError if no row is left
     """
     path = Path(folder) / "training.jsonl"
-    for report in data.convert(source, path, columns):
+    for report in data.convert(source, path, columns, seen=set()):  # duplicates go, as in the job
         print(report)
     tokens = job_costs.count_tokens(path, tokenizer, cfg.training.max_seq_length)
     print(tokens)
