@@ -42,8 +42,8 @@ MEASURED = [
 def kept_by_old_bitsandbytes(model, setting) -> float:
     """GB that the 4-bit layers of its time kept, and today's do not: the input of every layer, used or not.
 
-    MatMul4Bit.forward had ctx.tensors = (A, B), and has (None, B) in 0.47 and 0.50. A layer's inputs are 6 h + 2 f
-    bytes a token: of queries, keys and values, of the output, of gate and up, and of down.
+    MatMul4Bit.forward had ctx.tensors = (A, B), and has (None, B) in 0.47 and 0.50. A layer's inputs are
+    6 h + 2 f bytes a token: of queries, keys and values, of the output, of gate and up, and of down.
     """
     s = model.shape
     return s.layers * setting.rows * setting.tokens * (6 * s.hidden + 2 * s.feed_forward) / 1e9
