@@ -187,11 +187,11 @@ def test_the_sum_is_within_ten_percent_of_what_others_measured(capsys):
         if setting.method == "qlora" and source == memory_cases.LITGPT:
             tensors += memory_cases.kept_by_old_bitsandbytes(model, setting)
         errors.append(tensors / measured - 1)
-        print(f"{model.name:12} {setting.method:5} {setting.rows} × {setting.tokens}: measured "
-              f"{measured:5.2f} GB, formula {tensors:5.2f}, {errors[-1]:+.1%}  ({source})")
-    print(f"{len(errors)} measurements compared, largest error {max(map(abs, errors)):.1%}")
+        print(f"{source}: {model.name} {setting.method}, {setting.rows} × {setting.tokens} tokens: "
+              f"measured {measured:.2f} GB, formula {tensors:.2f}, {errors[-1]:+.1%}")
     assert len(errors) >= 7 and max(map(abs, errors)) < 0.10
-    assert f"{len(MEASURED)} measurements compared" in capsys.readouterr().out
+    with capsys.disabled():
+        print(f" {len(errors)} measurements on GPUs compared, largest error {max(map(abs, errors)):.1%} ", end="")
 
 
 @pytest.mark.parametrize("name, saved_gb", [("llama-2-7b", 14.14 - 13.84), ("llama-2-13b", 23.14 - 22.55)])
