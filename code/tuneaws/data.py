@@ -190,7 +190,8 @@ def convert(source, path, columns: str = "", **how) -> tuple[Report, Cleaning]:
     try:
         write_jsonl(iter_examples(source, report, cleaning, columns, **how), path)
     except DataError as err:
-        raise DataError("\n".join(filter(None, [str(err), str(report), str(cleaning)]))) from err
+        seen = str(cleaning) if cleaning.read else ""
+        raise DataError("\n".join(filter(None, [str(err), str(report), seen]))) from err
     return report, cleaning
 
 

@@ -66,19 +66,21 @@ def new_job_name(project: str) -> str:
     return f"{project}-{datetime.now(timezone.utc):%Y-%m-%d-%H-%M-%S-%f}"
 
 
-def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = None):
+def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = None,
+                   entry_point: str = "train_qlora.py"):
     """Return the HuggingFace estimator of the configured training job. Starts nothing and costs nothing.
 
     cfg, session     from config.load() and session.connect()
     bucket           where the code, the model and the checkpoints go
     hyperparameters  instead of the configuration's
+    entry_point      or "finetune.py", for files as they are
     """
     from tuneaws.huggingface import HuggingFace
 
     job = cfg.sagemaker
     folder = f"s3://{bucket}/checkpoints/{new_job_name(cfg.project.name)}"
     return HuggingFace(
-        entry_point="train_qlora.py", source_dir=str(SOURCE_DIR), base_job_name=cfg.project.name,
+        entry_point=entry_point, source_dir=str(SOURCE_DIR), base_job_name=cfg.project.name,
         hyperparameters=cfg.training.hyperparameters() if hyperparameters is None else hyperparameters,
         metric_definitions=METRIC_DEFINITIONS, checkpoint_s3_uri=folder if cfg.training.save_steps else None,
         transformers_version=job.transformers_version, pytorch_version=job.pytorch_version,
