@@ -153,7 +153,7 @@ def test_a_killed_container_leaves_no_request_without_an_answer(local_aws, runti
             return None
 
     assert until(again, 30)["pid"] != pid
-    assert any("killed by SIGKILL" in line for line in log_lines(local_aws, endpoint))
+    assert until(lambda: any("killed by SIGKILL" in line for line in log_lines(local_aws, endpoint)), 30)
 
 
 def test_pieces_of_a_real_model_arrive_while_it_makes_the_next(runtime, endpoint):
