@@ -97,6 +97,7 @@ def escaping() -> bytes:
         (tiny_archive(SCRIPT)[:-200], "Compressed file ended before the end-of-stream marker was reached"),
         (escaping(), "its member '../outside' would be written outside of it"),
     ],
+    ids=["no archive", "cut short", "leads outside"],
 )
 def test_model_data_that_is_no_archive_or_a_dangerous_one(bench, archive, why):
     uri = bench.put(archive)
