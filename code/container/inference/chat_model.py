@@ -14,11 +14,23 @@ import torch
 import transformers
 from payloads import DEFAULT_MAX_TOKENS
 from stopping import UNFINISHED, Cancelled, Pieces, StopTexts, cut, decode
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, StoppingCriteriaList
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    GenerationConfig,
+    StoppingCriteriaList,
+)
 from transformers.generation.streamers import BaseStreamer
 from transformers.utils import logging
 
 BATCH_ROWS = 32  # prompts computed together; more take turns
+# What an encoder-decoder without a chat template reads of messages: finetune.py trains it on the same text.
+PLAIN = (
+    "{% for m in messages %}{{ 'Answer: ' if m['role'] == 'assistant' else '' }}{{ m['content'] | trim }}"
+    "{{ '' if loop.last else '\\n\\n' }}{% endfor %}"
+)
 
 
 @dataclass(frozen=True)
@@ -36,17 +48,21 @@ def load(source: str, adapter: str | None = None, gpu: int | None = None) -> "Ch
     """Load a model (folder or hub id), with an adapter merged into it if there is one, on a GPU if there is
     one.
 
-    bfloat16 on GPUs that have it, float16 on others, float32 on a CPU. OSError and ValueError of transformers
-    pass through: the container's log then says why it did not start.
+    bfloat16 on GPUs that have it, float16 on others (float32 for an encoder-decoder: T5 leaves float16's
+    range), float32 on a CPU. OSError and ValueError of transformers pass through: the container's log then
+    says why it did not start.
     """
+    pairs = AutoConfig.from_pretrained(source).is_encoder_decoder
     logging.disable_progress_bar()  # a container's log has no use for one
     device, dtype = torch.device("cpu"), torch.float32
     if torch.cuda.is_available():
         device = torch.device("cuda", gpu or 0)
-        dtype = torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+        half = torch.float32 if pairs else torch.float16
+        dtype = torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else half
     beside = adapter if adapter and (Path(adapter) / "tokenizer_config.json").is_file() else source
     tokenizer = AutoTokenizer.from_pretrained(beside)
-    model = AutoModelForCausalLM.from_pretrained(source, **{_dtype_name(): dtype}).to(device)
+    kind = AutoModelForSeq2SeqLM if pairs else AutoModelForCausalLM
+    model = kind.from_pretrained(source, **{_dtype_name(): dtype}).to(device)
     if adapter:
         model = _with_adapter(model, adapter)
     return ChatModel(model.eval(), tokenizer, Path(adapter or source).name)
@@ -78,10 +94,18 @@ class ChatModel:
         self.ends = sorted({end for end in [*ends, tokenizer.eos_token_id] if end is not None})
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
+        self.encoder_decoder = model.config.is_encoder_decoder
+        more = {}
+        if self.encoder_decoder:
+            tokenizer.chat_template = tokenizer.chat_template or PLAIN
+            # T5's configuration names the token that starts the decoder, and its generation settings may not.
+            start = own.decoder_start_token_id
+            more["decoder_start_token_id"] = model.config.decoder_start_token_id if start is None else start
+            more["forced_bos_token_id"] = own.forced_bos_token_id
         # The model's own sampling settings are left out: without a temperature the answer is the likeliest.
         self.model.generation_config = GenerationConfig(
             eos_token_id=self.ends, pad_token_id=tokenizer.pad_token_id, bos_token_id=own.bos_token_id,
-            repetition_penalty=own.repetition_penalty,
+            repetition_penalty=own.repetition_penalty, **more,
         )  # fmt: skip
         self.context = getattr(model.config, "max_position_embeddings", None)
         self.lock = threading.Lock()
@@ -124,11 +148,14 @@ class ChatModel:
             text = self.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
         except TemplateError as err:
             raise ValueError(f"the model's chat template refuses the messages: {err}") from err
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]  # the template has written them
+        # A chat template writes the special tokens; an encoder's end token its tokenizer adds.
+        return self.tokenizer(text, add_special_tokens=self.encoder_decoder)["input_ids"]
 
     def room(self, prompt_tokens: int, settings) -> int:
         """How many tokens the answer may have. Raises ValueError if the model's context has too few."""
         left = (self.context or 1 << 30) - prompt_tokens
+        if self.encoder_decoder and left >= 0:
+            left += prompt_tokens  # the prompt is in the encoder, the answer in the decoder
         wanted = settings.max_tokens or min(DEFAULT_MAX_TOKENS, max(left, 1))
         if wanted > left:
             raise ValueError(
@@ -138,13 +165,14 @@ class ChatModel:
         return wanted
 
     def _arguments(self, ids: list[list[int]], settings, tokens: int) -> dict:
-        """What generate() takes, prompts padded on the left. One seed makes one batch repeatable."""
+        """What generate() takes, prompts padded on the left, where answers go on from them (an encoder's on
+        the right). One seed makes one batch repeatable."""
         if settings.seed is not None:
             torch.manual_seed(settings.seed)
         width = max(map(len, ids))
         pad = self.tokenizer.pad_token_id
-        rows = torch.tensor([[pad] * (width - len(row)) + row for row in ids])
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids])
+        rows = torch.tensor([self._padded(row, pad, width) for row in ids])
+        mask = torch.tensor([self._padded([1] * len(row), 0, width) for row in ids])
         device = self.model.device
         arguments = {
             "input_ids": rows.to(device),
@@ -162,9 +190,14 @@ class ChatModel:
             arguments["repetition_penalty"] = settings.repetition_penalty
         return arguments
 
+    def _padded(self, row: list[int], value: int, width: int) -> list[int]:
+        gap = [value] * (width - len(row))
+        return row + gap if self.encoder_decoder else gap + row
+
     def _batch(self, ids: list[list[int]], settings, tokens: int) -> list[Result]:
         arguments = self._arguments(ids, settings, tokens)
-        width = arguments["input_ids"].shape[1]
+        # What generate() gives back begins with the prompt, or with the token that starts the decoder.
+        width = 1 if self.encoder_decoder else arguments["input_ids"].shape[1]
         stops = StopTexts(self.tokenizer, settings.stop, width) if settings.stop else None
         criteria = StoppingCriteriaList([stops] if stops else [])
         made = self.model.generate(**arguments, stopping_criteria=criteria)[:, width:].tolist()

@@ -11,7 +11,8 @@ This folder goes into model.tar.gz as code/. What is served, the first that is t
 
 What may be sent, as application/json:
 
-    {"inputs": "text", "parameters": {"max_new_tokens": 80}}   the text is continued as it stands
+    {"inputs": "text", "parameters": {"max_new_tokens": 80}}   the text is continued as it stands (an
+                                                               encoder-decoder answers it)
     {"inputs": ["text", "text"]}                               a batch
     {"inputs": [[{"role": "user", "content": "Hi"}], …]}       a batch of conversations (chat template)
         -> [{"generated_text": "…"}, …], one for each

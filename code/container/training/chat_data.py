@@ -191,7 +191,10 @@ def sample(tokenizer, example: dict, pieces: int = 3, width: int = 300) -> list[
 
 
 class Collator:
-    """Rows → one batch of tensors, padded on the right to the longest row, up to a multiple of 8 tokens."""
+    """Rows → one batch of tensors, padded on the right to the longest row, up to a multiple of 8 tokens.
+
+    Labels are padded to the longest labels: an encoder-decoder's are not as long as its prompts.
+    """
 
     def __init__(self, pad_id: int):
         self.pad_id = pad_id
@@ -200,15 +203,15 @@ class Collator:
         """{"input_ids", "attention_mask", "labels"}, each int64 of (rows, tokens)."""
         import torch
 
-        length = -(-max(len(row["input_ids"]) for row in rows) // 8) * 8
+        length, wide = (-(-max(len(row[name]) for row in rows) // 8) * 8 for name in ("input_ids", "labels"))
         batch = {
             "input_ids": torch.full((len(rows), length), self.pad_id),
             "attention_mask": torch.zeros((len(rows), length), dtype=torch.long),
-            "labels": torch.full((len(rows), length), IGNORE),
+            "labels": torch.full((len(rows), wide), IGNORE),
         }
         for index, row in enumerate(rows):
             size = len(row["input_ids"])
             batch["input_ids"][index, :size] = torch.tensor(row["input_ids"])
             batch["attention_mask"][index, :size] = 1
-            batch["labels"][index, :size] = torch.tensor(row["labels"])
+            batch["labels"][index, : len(row["labels"])] = torch.tensor(row["labels"])
         return batch

@@ -9,6 +9,9 @@ of them strings. Which column is what is found from the names (see fields.py), o
 --fields prompt=Frage,completion=Antwort. Chats and question-and-answer rows are learned by their answers,
 texts by every word. A row that cannot be used is counted with its reason and place; the rest is trained on.
 
+The base model may be an encoder-decoder (google/flan-t5-base): its encoder reads the prompt, its decoder
+learns the answer, and each may have max_sequence_length tokens. It learns answers only: texts are refused.
+
 The trainer is that of train_qlora.py, and its other hyperparameters are taken here too: lora_r, quantization,
 max_steps, merge_weights, …
 """
@@ -22,6 +25,7 @@ from fields import Cleaning, FieldsError, convert_files, parse_given, sample_lin
 from reading import ReadError, read_folder
 from reading import Report as FileReport
 from reporting import say
+from seq2seq_data import PLAIN as PLAIN_SEQ2SEQ
 from train_qlora import run
 
 # The names of this script for hyperparameters that train_qlora.py has under another name.
@@ -51,16 +55,19 @@ def main(argv: list[str]) -> None:
     args = parse_arguments(argv, __doc__, add_arguments)
     template = []
 
-    def prepare(tokenizer, channels) -> None:
+    def prepare(tokenizer, channels, encoder_decoder) -> None:
         if not tokenizer.chat_template and any(row.messages for rows, _ in channels for row in rows):
-            tokenizer.chat_template = PLAIN_TEMPLATE
-            template.append(PLAIN_TEMPLATE)
-            say("[data] the base model has no chat template: ### Instruction and ### Response stand for it")
+            plain, words = PLAIN_TEMPLATE, "### Instruction and ### Response stand for it"
+            if encoder_decoder:
+                plain, words = PLAIN_SEQ2SEQ, "the encoder reads the prompt as it is"
+            tokenizer.chat_template = plain
+            template.append(plain)
+            say(f"[data] the base model has no chat template: {words}")
 
     run(args, read_data, prepare)
     for folder in (args.model_dir, args.model_dir / "merged") if template else ():
         if folder.is_dir():
-            (folder / "chat_template.jinja").write_text(PLAIN_TEMPLATE, encoding="utf-8")
+            (folder / "chat_template.jinja").write_text(template[0], encoding="utf-8")
 
 
 def add_arguments(parser) -> None:

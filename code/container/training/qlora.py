@@ -29,8 +29,12 @@ class Device:
         return str(self.dtype).removeprefix("torch.")
 
 
-def pick_device() -> Device:
-    """The first GPU if there is one, else the CPU."""
+def pick_device(wide: bool = False) -> Device:
+    """The first GPU if there is one, else the CPU.
+
+    wide  float32 where there is no bfloat16. T5 was trained in bfloat16, and its activations pass the
+          65,504 at which float16 ends (66,246 seen, transformers issue 5651): the loss becomes NaN.
+    """
     import torch
 
     if not torch.cuda.is_available():
@@ -38,7 +42,7 @@ def pick_device() -> Device:
     # is_bf16_supported() also says yes where bf16 is emulated; Ampere (8.0) is the first that has it.
     major, _ = torch.cuda.get_device_capability()
     properties = torch.cuda.get_device_properties(0)
-    dtype = torch.bfloat16 if major >= 8 else torch.float16
+    dtype = torch.bfloat16 if major >= 8 else torch.float32 if wide else torch.float16
     return Device("cuda", properties.name, dtype, properties.total_memory)
 
 
@@ -87,6 +91,11 @@ def longest_input(folder: Path, wanted: int) -> int:
     return min(wanted, config.get("max_position_embeddings") or wanted)
 
 
+def is_encoder_decoder(folder: Path) -> bool:
+    """Whether the model in this folder is an encoder-decoder, such as T5 and BART, by its configuration."""
+    return bool(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("is_encoder_decoder"))
+
+
 def load_tokenizer(folder: Path):
     """The base model's tokenizer. Raises UserError if it cannot be loaded or has no offsets."""
     from transformers import AutoTokenizer, __version__
@@ -100,18 +109,21 @@ def load_tokenizer(folder: Path):
     return tokenizer
 
 
-def load_base(source: str, device: Device, quantization: str):
+def load_base(source: str, device: Device, quantization: str, encoder_decoder: bool = False):
     """The base model, frozen: linear layers in 4-bit NF4 with quantization "nf4", whole with "none".
+
+    T5's `wo` layers stay whole either way: transformers keeps them in float32 (_keep_in_fp32_modules).
 
     Raises  UserError if 4 bits are asked for and bitsandbytes is not there, or the files make no model.
     """
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
+    kind = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
     options = {"dtype": device.dtype, "device_map": {"": 0 if device.kind == "cuda" else "cpu"}}
     if quantization == "nf4":
         options["quantization_config"] = _nf4(device)
     try:
-        model = AutoModelForCausalLM.from_pretrained(source, **options)
+        model = kind.from_pretrained(source, **options)
     except (OSError, ValueError) as err:
         raise UserError(f"the base model {source!r} cannot be loaded: {err}") from err
     keep_gradients_right(model)
@@ -141,7 +153,7 @@ def _nf4(device: Device):
 def check_ids(model, examples: dict[str, list[dict]]) -> None:
     """Raises UserError if the tokenizer has more tokens than the model has embeddings."""
     rows = model.get_input_embeddings().weight.shape[0]
-    highest = max(max(row["input_ids"]) for some in examples.values() for row in some)
+    highest = max(max(*row["input_ids"], *row["labels"]) for some in examples.values() for row in some)
     if highest >= rows:
         raise UserError(
             f"the tokenizer makes token {highest}, and the model knows tokens 0 to {rows - 1}.\n"
@@ -168,8 +180,9 @@ def add_adapter(model, args, source: str):
     """
     from peft import LoraConfig, get_peft_model
 
+    task = "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
     config = LoraConfig(
-        task_type="CAUSAL_LM", r=args.lora_r, lora_alpha=args.lora_alpha, lora_dropout=args.lora_dropout,
+        task_type=task, r=args.lora_r, lora_alpha=args.lora_alpha, lora_dropout=args.lora_dropout,
         target_modules=args.target_modules, bias="none",
     )  # fmt: skip
     try:
@@ -211,6 +224,9 @@ def wants_checkpointing(model, args, device: Device, longest_row: int) -> bool:
         return False
     tokens = args.per_device_train_batch_size * min(args.max_seq_length, longest_row)
     config = model.config.get_text_config()
-    activations = 34 * tokens * config.hidden_size * config.num_hidden_layers
+    layers = config.num_hidden_layers
+    if config.is_encoder_decoder:  # num_hidden_layers counts the encoder's
+        layers += getattr(config, "num_decoder_layers", getattr(config, "decoder_layers", layers))
+    activations = 34 * tokens * config.hidden_size * layers
     logits = tokens * config.vocab_size * 10  # 16-bit logits, their float32 copy and its gradient
     return model.get_memory_footprint() + activations + logits > 0.7 * device.memory_bytes

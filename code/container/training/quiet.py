@@ -11,6 +11,8 @@ LOGGED = (
     ("bitsandbytes.cextension", "8-bit optimizer is not available"),
     # Sampling settings of the base model (a temperature without sampling); nothing is generated here.
     ("transformers.generation.configuration_utils", "generation flags are not valid"),
+    # 4.x says so of every model that was loaded to a named device. It is on one.
+    ("transformers.trainer", "The model is already on multiple devices"),
     # Checkpoints a few seconds apart are then sorted by their step, which is what is wanted; below for 4.x.
     ("transformers.trainer_utils", "mtime may not be reliable on this filesystem"),
 )

@@ -50,9 +50,11 @@ def merge(model_dir: Path, source: str, base_folder: Path, trained=None) -> Path
     Needs main memory for the whole base model, 2 bytes a parameter in 16 bits.
     """
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, GenerationConfig
+    from qlora import is_encoder_decoder
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
 
-    base = AutoModelForCausalLM.from_pretrained(source, dtype="auto", device_map={"": "cpu"})
+    kind = AutoModelForSeq2SeqLM if is_encoder_decoder(base_folder) else AutoModelForCausalLM
+    base = kind.from_pretrained(source, dtype="auto", device_map={"": "cpu"})
     if trained is not None:
         take_4bit_weights(base, trained)
     merged = PeftModel.from_pretrained(base, str(model_dir)).merge_and_unload(safe_merge=True)

@@ -32,7 +32,8 @@ def main(argv: list[str]) -> None:
 def run(args, read, prepare=None) -> None:
     """Train on what `read` gives: args → [(rows, report), …], the training channel first.
 
-    prepare  takes the tokenizer and the channels before the rows are encoded
+    prepare  takes the tokenizer, the channels and whether the base model is an encoder-decoder, before the
+             rows are encoded
     """
     use_one_process()
     say(f"[setup] {versions()}")
@@ -41,11 +42,14 @@ def run(args, read, prepare=None) -> None:
     from transformers import set_seed
 
     set_seed(args.seed)
+    from qlora import is_encoder_decoder
+
     source, base_folder, tokenizer = open_base(args)
+    encoder_decoder = is_encoder_decoder(base_folder)
     if prepare is not None:
-        prepare(tokenizer, channels)
-    examples = encode_data(tokenizer, channels, args)
-    trainer = make_run(args, source, tokenizer, examples)
+        prepare(tokenizer, channels, encoder_decoder)
+    examples = encode_data(tokenizer, channels, args, encoder_decoder)
+    trainer = make_run(args, source, tokenizer, examples, encoder_decoder)
     final, history = train(trainer)
     finish(args, trainer, source, base_folder, final, history, [report for _, report in channels])
 
@@ -92,28 +96,32 @@ def read_data(args) -> list[tuple[list[Row], Report]]:
     return channels
 
 
-def encode_data(tokenizer, channels: list[tuple[list[Row], Report]], args) -> dict[str, list[dict]]:
+def encode_data(
+    tokenizer, channels: list[tuple[list[Row], Report]], args, encoder_decoder: bool = False
+) -> dict[str, list[dict]]:
     """Encoded rows by channel. Says what was kept and shows the first row."""
     from chat_data import encode_channel, sample
+    from seq2seq_data import encode_pairs, sample_pair
 
+    encode, show = (encode_pairs, sample_pair) if encoder_decoder else (encode_channel, sample)
     examples = {}
     for rows, report in channels:
-        examples[report.channel] = encode_channel(tokenizer, rows, report, args.max_seq_length)
+        examples[report.channel] = encode(tokenizer, rows, report, args.max_seq_length)
         for line in report.lines(args.max_seq_length):
             say(line)
-    for line in sample(tokenizer, examples["training"][0]):
+    for line in show(tokenizer, examples["training"][0]):
         say(line)
     return examples
 
 
-def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]]):
+def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]], encoder_decoder: bool = False):
     """The trainer of one run: base model, adapter, data. Says what it trains and how long a step is."""
     from qlora import add_adapter, check_ids, load_base, pick_device, wants_checkpointing
     from trainer import make_trainer, total_steps
 
-    device = pick_device()
+    device = pick_device(wide=encoder_decoder)
     started = time.perf_counter()
-    base = load_base(source, device, args.quantization)
+    base = load_base(source, device, args.quantization, encoder_decoder)
     check_ids(base, examples)
     train = examples["training"]
     checkpointing = wants_checkpointing(base, args, device, max(len(row["input_ids"]) for row in train))

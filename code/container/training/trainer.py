@@ -51,7 +51,9 @@ class ChatTrainer(Trainer):
         self.model_accepts_loss_kwargs = True  # compute_loss below divides by the labels of the whole step
         self.loss_is_scaled_for_ga = True  # the same, in the words of transformers 5
         self.window_loss = self.window_tokens = self.paused_s = self.rate = 0.0
-        forward = inspect.signature(self.model.get_base_model().forward).parameters
+        self.base = self.model.get_base_model()
+        self.encoder_decoder = self.base.config.is_encoder_decoder
+        forward = inspect.signature(self.base.forward).parameters
         self.picks_logits = "logits_to_keep" in forward
 
     def training_step(self, model, inputs, num_items_in_batch=None):
@@ -59,6 +61,8 @@ class ChatTrainer(Trainer):
         self.rate = self.optimizer.param_groups[0]["lr"]
         self.window_loss = self.window_loss + loss  # stays on the device: no wait for the GPU
         self.window_tokens = self.window_tokens + inputs["attention_mask"].sum()
+        if self.encoder_decoder:  # the decoder's tokens are not among the encoder's
+            self.window_tokens = self.window_tokens + (inputs["labels"] != IGNORE).sum()
         return loss
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -68,9 +72,14 @@ class ChatTrainer(Trainer):
         the logits of a large vocabulary are the largest tensor of the step.
         """
         labels = inputs["labels"][:, 1:]
+        more = {}
+        if self.encoder_decoder:
+            more = {"decoder_input_ids": self.base.prepare_decoder_input_ids_from_labels(labels)}
         columns = (labels != IGNORE).any(dim=0).nonzero().squeeze(1)
         keep = {"logits_to_keep": columns} if self.picks_logits else {}
-        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **keep)
+        outputs = model(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **keep, **more
+        )
         logits = outputs.logits if self.picks_logits else outputs.logits[:, columns]
         wanted = labels[:, columns]
         total = cross_entropy(
