@@ -32,10 +32,10 @@ lab: $(COURSE) ## open the lessons in JupyterLab, with the local AWS up (ARGS=--
 	@PYTHONPATH=code $(PY) -c 'import tuneaws.session as s; print("The AWS of this machine:", s.connect(where="local").url, "(stays up; make clean ends it)")'
 	@$(PY) -m jupyterlab --ip=127.0.0.1 --notebook-dir=notebooks $(ARGS)
 
-test: $(TESTS) ## run all tests (ARGS="-k name" for pytest)
+test: $(TESTS) ## run all tests on two workers (ARGS="-k name" for pytest, "-n0" for one)
 	@$(PY) tests/environments.py
 	@$(PY) -m ruff check .
-	@$(PY) -m pytest --durations=10 $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --durations=10 $(ARGS)
 
 bench: $(COURSE) ## measure pocketaws, the lessons and the trainer here (ARGS="--only calls" for one section)
 	@$(PY) benchmarks/run.py $(if $(DATA),--data "$(DATA)") $(ARGS)

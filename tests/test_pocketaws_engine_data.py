@@ -239,7 +239,8 @@ def test_links_and_modes_within_a_source_archive_survive(bench):
     assert "tool ran" in bench.log(job)
 
 
-@pytest.mark.parametrize("body", [b"", b"no archive", tarball({"train.py": "x" * 9999})[:60]])
+@pytest.mark.parametrize("body", [b"", b"no archive", tarball({"train.py": "x" * 9999})[:60]],
+                         ids=["empty", "no archive", "cut short"])  # fmt: skip
 def test_a_source_archive_that_is_none_fails_the_job(bench, body):
     uri = bench.put("broken.tar.gz", body)
     job = bench.run(hyperparameters={"sagemaker_program": "train.py", "sagemaker_submit_directory": uri})
