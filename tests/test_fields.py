@@ -179,3 +179,13 @@ def test_the_survey_of_new_zealand_becomes_sentences(tmp_path):
         "year is 2011; industry_code_ANZSIC is A; industry_name_ANZSIC is Agriculture, Forestry and Fishing; "
         "rme_size_grp is a_0; variable is Activity unit; value is 46134; unit is COUNT."
     )
+
+
+@pytest.mark.parametrize("first", ["messages", "text"])
+def test_what_was_converted_from_mixed_files_is_read_again_without_a_loss(first):
+    chat = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+    rows = [chat, {"text": "Some words."}] if first == "messages" else [{"text": "Some words."}, chat]
+    many = [rows[0]] * 150 + [rows[1]] * 2  # the second form comes after the rows that are peeked at
+    cleaning = Cleaning()
+    assert list(convert(many, cleaning)) == many
+    assert not cleaning.dropped

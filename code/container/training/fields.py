@@ -160,12 +160,15 @@ def apply(mapping: Mapping, row: dict, missing: frozenset = frozenset()) -> tupl
     if mapping.kind == "table":
         text = sentence(row, missing)
         return ({"text": text}, "") if text else (None, "every cell is empty")
-    if mapping.kind == "text":
-        text, why = _text(row, mapping.text, missing)
-        return ({"text": text}, "") if text else (None, why)
-    if mapping.kind == "messages":
+    if mapping.kind == "pair":
+        return _pair(mapping, row, missing)
+    # What convert() wrote of mixed files has rows of both forms, whichever came first.
+    if mapping.kind == "messages" and (mapping.messages in row or "text" not in row):
         return _messages(row.get(mapping.messages))
-    return _pair(mapping, row, missing)
+    if mapping.kind == "text" and mapping.text not in row and "messages" in row:
+        return _messages(row["messages"])
+    text, why = _text(row, mapping.text or "text", missing)
+    return ({"text": text}, "") if text else (None, why)
 
 
 def sentence(row: dict, missing: frozenset = frozenset()) -> str:
