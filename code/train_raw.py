@@ -20,7 +20,8 @@ from pathlib import Path
 def main(argv: list | None = None) -> int:
     """Train, draw, report; return the exit status."""
     args = parse(argv)
-    from tuneaws import buckets, catalogue, config, data, launch, prices, roles, session, training_jobs
+    from tuneaws import buckets, config, data, launch, prices, roles, session, training_jobs
+    from tuneaws.sizing import catalogue
 
     wrong = (config.ConfigError, session.SessionError, buckets.BucketError, data.DataError, prices.PriceError,
              roles.RoleError, catalogue.CatalogueError, ValueError)

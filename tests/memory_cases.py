@@ -1,4 +1,4 @@
-"""What tuneaws.memory is held against: memory that others measured, and small models to count here.
+"""What tuneaws.sizing.memory is held against: memory that others measured, and small models to count here.
 
 The measurements are peaks of torch.cuda.max_memory_allocated: without CUDA's own memory and without what the
 allocator reserves beyond tensors.
@@ -6,8 +6,8 @@ allocator reserves beyond tensors.
 
 import collections
 
-from tuneaws.activations import Setting
-from tuneaws.catalogue import find, from_config
+from tuneaws.sizing.activations import Setting
+from tuneaws.sizing.catalogue import find, from_config
 
 # LitGPT, tutorials/resource-tables.md of github.com/Lightning-AI/litgpt, dated 2023-10-20, read 2026-11:
 # A100, LoRA of rank 8 on queries and values with dropout, bf16-true, Alpaca's longest row of 1,304 Llama

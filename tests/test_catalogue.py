@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
-from tuneaws import catalogue
-from tuneaws.catalogue import MODELS, CatalogueError
+from tuneaws.sizing import catalogue
+from tuneaws.sizing.catalogue import MODELS, CatalogueError
 
 ALL = list(MODELS.values())
 

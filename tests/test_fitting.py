@@ -2,10 +2,11 @@
 
 import matplotlib
 import pytest
-from tuneaws import fitting, prices
-from tuneaws.activations import Setting
-from tuneaws.catalogue import find
-from tuneaws.memory import memory_needed
+from tuneaws import prices
+from tuneaws.sizing import fitting
+from tuneaws.sizing.activations import Setting
+from tuneaws.sizing.catalogue import find
+from tuneaws.sizing.memory import memory_needed
 
 matplotlib.use("Agg")
 SMALL = Setting("qlora", 512, 2, checkpointing=True)

@@ -5,9 +5,9 @@ import torch
 from memory_cases import small_model, with_adapter
 from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
-from tuneaws.activations import Setting
-from tuneaws.catalogue import find, parameters
-from tuneaws.flops import forward_flops, training_flops
+from tuneaws.sizing.activations import Setting
+from tuneaws.sizing.catalogue import find, parameters
+from tuneaws.sizing.flops import forward_flops, training_flops
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")
 

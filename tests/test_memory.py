@@ -11,9 +11,9 @@ import torch
 from environments import python_of
 from memory_cases import MEASURED, kept_bytes, peak_bytes, small_model, with_adapter
 from torch.nn.functional import cross_entropy
-from tuneaws import activations, memory
-from tuneaws.activations import Setting
-from tuneaws.catalogue import find, linear_layers, linear_parameters, parameters
+from tuneaws.sizing import activations, memory
+from tuneaws.sizing.activations import Setting
+from tuneaws.sizing.catalogue import find, linear_layers, linear_parameters, parameters
 
 # PEFT asks transformers 5 for what it calls by a new name.
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")
@@ -118,8 +118,8 @@ def test_a_forward_pass_keeps_what_the_formula_says(family, dropout, padded):
 T5_IN_AWS_IMAGES = """
 import sys, torch, transformers
 from memory_cases import kept_bytes, small_model, with_adapter
-from tuneaws.activations import Setting, activation_bytes
-from tuneaws.memory import adapter_parameters
+from tuneaws.sizing.activations import Setting, activation_bytes
+from tuneaws.sizing.memory import adapter_parameters
 row, model = small_model("t5")
 model = with_adapter(model, dropout=0.0)
 source, answer = torch.randint(3, 500, (2, 256)), torch.randint(3, 500, (2, 128))

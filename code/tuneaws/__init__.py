@@ -11,9 +11,11 @@
     job_costs      a job's price from its tokens; your jobs with their cost so far   (speeds)
     training_jobs  find, watch, stop and explain a training job     (job_lines, logs, artifacts)
     metrics        log lines -> a table -> the loss curve
-    endpoints      deploy, talk to, list and delete an endpoint     (endpoint_*, llm_images)
-    load_test      latency and requests a second under load         (autoscaling)
+    endpoints/     deploy, talk to, load, list and delete an endpoint
+    evaluate/      two systems on the frozen test rows, with intervals
     registry       versions of a model: register, approve, deploy
+    sizing/        base models, the memory that tuning takes, the GPUs that have it
+    hosting/       the estimator's deploy(), model and predictor, as SDK 2 had them
     prices         what a job or an endpoint costs before it is started
 
 In brackets: the modules that do the parts. Nothing happens at import, and no module imports the SageMaker

@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 
 from tuneaws import config, data, job_costs, prices, raw_images, raw_jobs
-from tuneaws.catalogue import CatalogueError, find, parameters
 from tuneaws.launch import SOURCE_DIR
 from tuneaws.metrics import METRIC_DEFINITIONS
+from tuneaws.sizing.catalogue import CatalogueError, find, parameters
 
 PROGRAM = "finetune.py"
 NAMES = {"model_id": "base_model", "per_device_train_batch_size": "batch_size",

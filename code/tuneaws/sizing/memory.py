@@ -14,8 +14,8 @@ published.
 from dataclasses import dataclass
 from math import ceil
 
-from tuneaws.activations import Setting, activation_bytes, adapter_layers, workspace_bytes
-from tuneaws.catalogue import BaseModel, linear_layers, parameters
+from tuneaws.sizing.activations import Setting, activation_bytes, adapter_layers, workspace_bytes
+from tuneaws.sizing.catalogue import BaseModel, linear_layers, parameters
 
 GB = 1e9
 

@@ -8,8 +8,8 @@ as torch.utils.flop_counter counts them; tests/test_flops.py compares the two. T
 norms and the optimizer are not in it: they cost time, so what a GPU reaches must be measured, not assumed.
 """
 
-from tuneaws.activations import Setting, adapter_layers
-from tuneaws.catalogue import BaseModel, linear_parameters
+from tuneaws.sizing.activations import Setting, adapter_layers
+from tuneaws.sizing.catalogue import BaseModel, linear_parameters
 
 
 def forward_flops(model: BaseModel, setting: Setting) -> tuple[float, float, float, float]:

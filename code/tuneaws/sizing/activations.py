@@ -12,7 +12,7 @@ doubles that.
 
 from dataclasses import dataclass, replace
 
-from tuneaws.catalogue import BaseModel, linear_layers, target_modules
+from tuneaws.sizing.catalogue import BaseModel, linear_layers, target_modules
 
 METHODS = ("qlora", "lora", "full")
 OPTIMIZERS = ("adamw", "adamw_8bit", "paged_adamw_8bit", "adafactor", "sgd")

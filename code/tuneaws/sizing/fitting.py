@@ -12,9 +12,9 @@ is inside which.
 from dataclasses import dataclass
 
 from tuneaws import prices
-from tuneaws.activations import Setting
-from tuneaws.catalogue import BaseModel
-from tuneaws.memory import GB, Memory, memory_needed
+from tuneaws.sizing.activations import Setting
+from tuneaws.sizing.catalogue import BaseModel
+from tuneaws.sizing.memory import GB, Memory, memory_needed
 
 # GiB that PyTorch finds on a card: less than its name says where ECC takes a part. From reports of "CUDA out
 # of memory", read 2026-11: T4 Zheng-Chong/CatVTON issue 133; A10G (a g5.12xlarge)
