@@ -311,6 +311,8 @@ def test_a_stop_text_ends_an_answer(served, prompts):
     stop = whole["generated_text"].split()[1]
     [cut] = ask(served, {"inputs": prompts[0], "parameters": {"max_new_tokens": 24, "stop": stop}})
     assert cut["generated_text"] == whole["generated_text"].partition(stop)[0]
+    chat = {"messages": [{"role": "user", "content": prompts[0]}], "max_tokens": 24, "stop": stop}
+    assert 2 <= ask(served, chat)["usage"]["completion_tokens"] < 9  # and no token is made after it
 
 
 def test_an_adapter_is_served_on_its_base_and_asked_as_it_was_trained(
@@ -333,7 +335,9 @@ def test_an_adapter_is_served_on_its_base_and_asked_as_it_was_trained(
 
 
 def test_the_base_model_takes_messages_in_the_words_that_training_uses(prompts):
-    assert sys.modules["chat_model"].PLAIN == PLAIN
+    import chat_model
+
+    assert chat_model.PLAIN == PLAIN
     model = inference.model_fn(str(T5))
     answer = ask(model, {"messages": [{"role": "user", "content": prompts[0]}], "max_tokens": 8})
     assert answer["usage"]["prompt_tokens"] == len(model.tokenizer(prompts[0])["input_ids"])
