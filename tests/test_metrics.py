@@ -155,6 +155,8 @@ def test_the_title_says_what_the_loss_did():
     rows = metrics.parse_lines(LINES)
     assert metrics.loss_message(rows) == \
         "Training loss fell from 4.71 to 1.25 in 10 steps; held-out loss ended at 1.10"
+    held_out = [{"train:step": step, "eval:loss": loss} for step, loss in ((10, 1.5), (20, 1.25))]
+    assert metrics.loss_message(held_out) == "Held-out loss fell from 1.50 to 1.25 in 20 steps"
     assert metrics.loss_message([]) == "No loss has been logged yet"
     assert metrics.loss_message(rows[:1]) == "Training loss is 4.71 at step 5"
     assert metrics.loss_message(rows[1::-1]).startswith("Training loss rose")

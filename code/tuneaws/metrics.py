@@ -110,20 +110,22 @@ def smooth(values, reach: int | None = None) -> list:
 
 
 def loss_message(table) -> str:
-    """What the loss did, in one sentence: the title of the plot."""
-    points = _points(table, "train:loss")[1]
-    steps, unit = _points(table, "train:loss")[0], _axis(table)[1]
+    """What the loss did, in one sentence: the title of the plot. Held-out if that is all there is."""
+    which, name = "train:loss", "Training"
+    if not any(which in row for row in table) and any("eval:loss" in row for row in table):
+        which, name = "eval:loss", "Held-out"
+    (steps, points), unit = _points(table, which), _axis(table)[1]
     if not points:
         return "No loss has been logged yet"
     broken = next((i for i, value in enumerate(points) if not math.isfinite(value)), None)
     if broken is not None:
-        return f"Training loss became {points[broken]} at {unit} {steps[broken]:g}"
+        return f"{name} loss became {points[broken]} at {unit} {steps[broken]:g}"
     if len(points) == 1:
-        return f"Training loss is {points[0]:.2f} at {unit} {steps[0]:g}"
+        return f"{name} loss is {points[0]:.2f} at {unit} {steps[0]:g}"
     change = "fell" if points[-1] < points[0] else "rose" if points[-1] > points[0] else "stayed"
     length = f"{steps[-1]:g} {unit}" + ("" if steps[-1] == 1 else "s")
-    text = f"Training loss {change} from {points[0]:.2f} to {points[-1]:.2f} in {length}"
-    held_out = _points(table, "eval:loss")[1]
+    text = f"{name} loss {change} from {points[0]:.2f} to {points[-1]:.2f} in {length}"
+    held_out = _points(table, "eval:loss")[1] if which == "train:loss" else []
     return text + (f"; held-out loss ended at {held_out[-1]:.2f}" if held_out else "")
 
 
@@ -136,7 +138,8 @@ def plot_loss(table, ax=None):
 
     ax = ax if ax is not None else plt.subplots(figsize=(7, 4), layout="constrained")[1]
     x, y = _points(table, "train:loss")
-    ax.plot(x, y, "o", color="0.65", markersize=3, label="training loss, each log line")
+    if y:
+        ax.plot(x, y, "o", color="0.65", markersize=3, label="training loss, each log line")
     if len(y) > 2:
         ax.plot(x, smooth(y), "-", color="#0b559f", linewidth=2, label="training loss, smoothed")
     x, y = _points(table, "eval:loss")
