@@ -74,7 +74,10 @@ class ChatTrainer(Trainer):
         labels = inputs["labels"][:, 1:]
         more = {}
         if self.encoder_decoder:
-            more = {"decoder_input_ids": self.base.prepare_decoder_input_ids_from_labels(labels)}
+            more = {
+                "decoder_input_ids": self.base.prepare_decoder_input_ids_from_labels(labels),
+                "use_cache": False,  # T5's decoder has a configuration of its own, which load_base leaves
+            }
         columns = (labels != IGNORE).any(dim=0).nonzero().squeeze(1)
         keep = {"logits_to_keep": columns} if self.picks_logits else {}
         outputs = model(
