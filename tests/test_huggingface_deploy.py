@@ -4,19 +4,15 @@ What they send is compared with SDK 2 in test_deploy_against_sdk2.py.
 """
 
 import io
-import json
 import os
 import random
-import subprocess
-import sys
 import tarfile
 import tracemalloc
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
-from environments import python_of
+from sdk3_drivers import VERSIONS, what_it_saw
 from test_huggingface_estimator import FakeLogs, FakeSession, client_error, estimator
 from tuneaws.estimator import hosting_request, images, repack
 from tuneaws.hosting import send, wait
@@ -31,7 +27,6 @@ from tuneaws.hosting.errors import words_of
 from tuneaws.hosting.stream import ByteIterator, LineIterator
 from tuneaws.huggingface import HuggingFaceModel, HuggingFacePredictor, InvocationError, QuotaError
 
-ROOT = Path(__file__).resolve().parents[1]
 ROLE = "arn:aws:iam::123456789012:role/course"
 BASE = {
     "role": ROLE, "model_data": "s3://bucket/model.tar.gz", "transformers_version": "4.51.3",
@@ -58,17 +53,10 @@ def serving(tmp_path, monkeypatch):
 # a whole run
 
 
-@pytest.fixture(scope="module", params=["newest", "studio"])
+@pytest.fixture(scope="module", params=VERSIONS)
 def seen(request, local_aws) -> dict:
     """What tests/sdk3_endpoints.py saw under one SDK 3."""
-    python = sys.executable if request.param == "newest" else python_of(request.param)
-    environment = {**os.environ, "AWS_ENDPOINT_URL": local_aws.url, "PYTHONPATH": str(ROOT / "code")}
-    command = [str(python), str(ROOT / "tests" / "sdk3_endpoints.py")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["version"] == {"newest": "3.27.0", "studio": "3.12.0"}[request.param]
-    return found
+    return what_it_saw("sdk3_endpoints.py", request.param, local_aws)
 
 
 def test_a_trained_model_answers_streams_and_is_updated_under_its_name(seen):

@@ -3,31 +3,16 @@
 Everything runs in tests/sdk3_jobs.py, once an environment: it takes the SDK 3 to 4 s to be imported.
 """
 
-import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from environments import python_of
-
-ROOT = Path(__file__).resolve().parents[1]
-VERSIONS = {"newest": "3.27.0", "studio": "3.12.0"}
+from sdk3_drivers import VERSIONS, what_it_saw
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
 def seen(request, local_aws) -> dict:
     """What tests/sdk3_jobs.py saw under one SDK 3."""
-    python = sys.executable if request.param == "newest" else python_of(request.param)
-    environment = {**os.environ, "AWS_ENDPOINT_URL": local_aws.url, "PYTHONPATH": str(ROOT / "code")}
-    driver = ROOT / "tests" / "sdk3_jobs.py"
-    done = subprocess.run([str(python), str(driver)], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["version"] == VERSIONS[request.param]
-    return found
+    return what_it_saw("sdk3_jobs.py", request.param, local_aws)
 
 
 def test_the_estimator_trains_and_its_model_is_where_it_says(seen):
