@@ -73,7 +73,37 @@ class UserModule:
         return found or default
 
 
-class HuggingFaceHandler:
+class _Script:
+    """The steps that both contracts share: load the model once, then input, predict and output a request.
+
+    folder, code    what model_fn gets; where the script lies
+    defaults        model_fn, input_fn, predict_fn, output_fn for those that the script does not have
+    accept          the content type of an answer for which none was asked
+    """
+
+    def __init__(self, folder: str, code: Path, defaults: tuple, accept: str):
+        self.context, self._accept = Context(folder), accept
+        module = UserModule(module_name(), code, self.context)
+        names = ("model_fn", "input_fn", "predict_fn", "output_fn")
+        model_fn, self._input, self._predict, self._output = map(module.function, names, defaults)
+        self._transform = module.function("transform_fn", self._steps)
+        self.model = model_fn(folder)
+
+    def _steps(self, model, data, content_type, accept):
+        return self._output(self._predict(self._input(data, content_type), model), accept)
+
+    def _accepted(self, headers: dict[str, str]) -> str:
+        """Begin a request; the content type that its answer is to have."""
+        self.context.begin(headers)
+        accept = headers.get("accept")
+        return self._accept if not accept or accept == formats.ANY else accept
+
+    def _respond(self, body: bytes, content_type: str | None, accept: str):
+        data = body.decode("utf-8") if content_type in formats.UTF8_TYPES else bytearray(body)
+        return self._transform(self.model, data, content_type, accept)
+
+
+class HuggingFaceHandler(_Script):
     """A model behind the Hugging Face image's contract; call it with a body and headers."""
 
     def __init__(self, model_dir: Path):
@@ -81,28 +111,14 @@ class HuggingFaceHandler:
         folder = str(model_dir)
         if "HF_MODEL_ID" in os.environ:  # the toolkit hands the hub's model to model_fn, not /opt/ml/model
             folder = pipelines.hub_model(os.environ["HF_MODEL_ID"])
-        self.context = Context(folder)
-        module = UserModule(module_name(), model_dir / "code", self.context)
-        model_fn = module.function("model_fn", pipelines.load)
-        self._input = module.function("input_fn", pipelines.decode)
-        self._predict = module.function("predict_fn", pipelines.predict)
-        self._output = module.function("output_fn", formats.encode)
-        self._transform = module.function("transform_fn", self._steps)
-        self.model = model_fn(folder)
-
-    def _steps(self, model, data, content_type, accept):
-        return self._output(self._predict(self._input(data, content_type), model), accept)
+        defaults = (pipelines.load, pipelines.decode, pipelines.predict, formats.encode)
+        super().__init__(folder, model_dir / "code", defaults, formats.JSON)
 
     def __call__(self, body: bytes, headers: dict[str, str]):
         """Every exception is a 400, as the toolkit's handle() has it, with multi-model-server's body."""
-        self.context.begin(headers)
-        content_type = headers.get("content-type")
-        accept = headers.get("accept")
-        if not accept or accept == formats.ANY:
-            accept = formats.JSON
+        accept = self._accepted(headers)
         try:
-            data = body.decode("utf-8") if content_type in formats.UTF8_TYPES else bytearray(body)
-            response = self._transform(self.model, data, content_type, accept)
+            response = self._respond(body, headers.get("content-type"), accept)
         except Exception as err:
             traceback.print_exc()
             return _mms_error(400, str(err))
@@ -113,34 +129,20 @@ class HuggingFaceHandler:
             return _mms_error(503, "Unsupported model output data type.")
 
 
-class PyTorchHandler:
+class PyTorchHandler(_Script):
     """A model behind the PyTorch image's contract."""
 
     def __init__(self, model_dir: Path):
         """Import the script and load the model. Whatever these raise passes through."""
-        self.context = Context(str(model_dir))
-        self._accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", formats.JSON)
-        module = UserModule(module_name(), model_dir / "code", self.context)
-        model_fn = module.function("model_fn", _no_model_fn)
-        self._input = module.function("input_fn", _to_tensor)
-        self._predict = module.function("predict_fn", _call_model)
-        self._output = module.function("output_fn", _from_tensor)
-        self._transform = module.function("transform_fn", self._steps)
-        self.model = model_fn(str(model_dir))
-
-    def _steps(self, model, data, content_type, accept):
-        return self._output(self._predict(self._input(data, content_type), model), accept)
+        defaults = (_no_model_fn, _to_tensor, _call_model, _from_tensor)
+        accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", formats.JSON)
+        super().__init__(str(model_dir), model_dir / "code", defaults, accept)
 
     def __call__(self, body: bytes, headers: dict[str, str]):
         """An exception is a 500, or has its own status_code; the body is its text and the traceback."""
-        self.context.begin(headers)
-        content_type = headers.get("content-type")
-        accept = headers.get("accept")
-        if not accept or accept == formats.ANY:
-            accept = self._accept
+        accept = self._accepted(headers)
         try:
-            data = body.decode("utf-8") if content_type in formats.UTF8_TYPES else bytearray(body)
-            response = self._transform(self.model, data, content_type, accept)
+            response = self._respond(body, headers.get("content-type"), accept)
             if isinstance(response, tuple):
                 response, accept = response
             return _answer(response, accept, self.context)
