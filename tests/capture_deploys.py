@@ -9,7 +9,6 @@ signs each request, and a hook takes it before it leaves and answers in AWS's pl
 something is kept; what only looks something up is answered and forgotten, since how often one looks is free.
 """
 
-import contextlib
 import functools
 import inspect
 import io
@@ -306,17 +305,7 @@ def main(which: str) -> None:
     capture.time.strftime = lambda form, at=None: strftime(form, at or capture.time.gmtime(capture.NOW))
     random.randrange = lambda *_: 0xBEEF
     uuid.uuid4 = lambda: uuid.UUID(int=7)
-    with contextlib.redirect_stdout(sys.stderr):
-        if which == "signatures":
-            found = signatures()
-        else:
-            found, aws = {}, Aws()
-            for name, case in CASES.items():
-                try:
-                    found[name] = sent(case, which, aws)
-                except Exception as err:
-                    raise RuntimeError(f"the case {name!r} failed in {which}") from err
-    print(json.dumps(found))
+    capture.print_found(which, "signatures", signatures, CASES, sent, Aws)
 
 
 if __name__ == "__main__":

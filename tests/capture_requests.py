@@ -158,12 +158,17 @@ def alone() -> None:
 
 def main(which: str) -> None:
     alone()
+    print_found(which, "signature", signature, CASES, sent, Aws)
+
+
+def print_found(which: str, asks_signature: str, signature, cases: dict, sent, aws_class) -> None:
+    """Print as JSON what is asked for: the signature, or what each case sends under `which`."""
     with contextlib.redirect_stdout(sys.stderr):
-        if which == "signature":
+        if which == asks_signature:
             found = signature()
         else:
-            found, aws = {}, Aws()
-            for name, case in CASES.items():
+            found, aws = {}, aws_class()
+            for name, case in cases.items():
                 try:
                     found[name] = sent(case, which, aws)
                 except Exception as err:
