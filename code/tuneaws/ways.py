@@ -6,8 +6,8 @@
     plot(report, ways)
     print(crossing(ways[0], ways[1]))       # requests an hour at which both cost the same
 
-What runs bills by the hour whether it is asked or not, tokens bill by the request, storage by the month, and an
-imported model by windows of time in which it was asked at all.
+What runs bills by the hour whether it is asked or not, tokens bill by the request, storage by the month, and
+an imported model by windows of time in which it was asked at all.
 """
 
 from dataclasses import dataclass
