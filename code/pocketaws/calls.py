@@ -13,7 +13,8 @@ SCOPE_IN_QUERY = re.compile(r"([^/]+)/\d*/([^/]*)/([^/]+)/aws4_request")
 CBOR_PATH = re.compile(r"/service/([^/]+)/operation/([^/]+)")
 FORM = "application/x-www-form-urlencoded"
 MAX_BODY = 16 * 1024 * 1024  # bytes of a request that is not an S3 object, nor
-MAX_BODY_OF = {"sagemaker-runtime": 32 * 1024 * 1024}  # a payload for a model; InvokeEndpoint takes 25 MB
+# a payload for a model; InvokeEndpoint and InvokeModel take 25 MB
+MAX_BODY_OF = {"sagemaker-runtime": 32 * 1024 * 1024, "bedrock-runtime": 32 * 1024 * 1024}
 NO_FORMS = ("s3", "sagemaker", "bedrock")  # a form that they are sent is somebody's data
 UNSIGNED_TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs"}
 UNSIGNED_ACTIONS = {"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
@@ -107,6 +108,8 @@ def _scope(environ: dict) -> tuple[str, str, str]:
         return found.group(1), found.group(2), found.group(3).lower()
     if authorization.startswith("AWS "):  # signature version 2: only S3 still takes it
         return authorization[4:].partition(":")[0], "", "s3"
+    if authorization.startswith("Bearer "):  # an API key: AWS_BEARER_TOKEN_BEDROCK
+        return "", "", "bedrock"
     return "", "", ""
 
 

@@ -22,9 +22,10 @@ log = logging.getLogger("pocketaws")
 LOOPBACK_HOST = re.compile(
     r"(127\.0\.0\.1|\[::1\]|localhost|[a-z0-9][a-z0-9.-]*\.localhost)(:\d+)?", re.IGNORECASE
 )
-REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
-           413: "Payload Too Large", 424: "Failed Dependency", 500: "Internal Server Error",
-           501: "Not Implemented", 503: "Service Unavailable"}  # fmt: skip
+REASONS = {200: "OK", 201: "Created", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
+           408: "Request Timeout", 413: "Payload Too Large", 424: "Failed Dependency",
+           429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
+           503: "Service Unavailable"}  # fmt: skip
 
 
 class Gateway:

@@ -22,7 +22,10 @@ from waitress.wasyncore import dispatcher
 
 from pocketaws.threads import ElasticThreads
 
-INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
+# Of Bedrock's model ids, ARNs have a slash, and the path is decoded when it is looked at.
+INVOCATION = re.compile(
+    r"/endpoints/[^/]+/invocations|/model/.+/(converse|converse-stream|invoke|invoke-with-response-stream)$"
+)
 CONNECTIONS = 2000  # at once, the listener's own two among them
 PIECES_AHEAD = 1024**2  # bytes of a stream that wait for a slow client before the model has to
 METADATA = b"x-amz-meta-"

@@ -32,7 +32,13 @@ from pocketaws import calls, models, validation
 from pocketaws.errors import AwsError
 from pocketaws.event_stream import CONTENT_TYPE, EventAnswer
 
-FOLDERS = ("pocketaws.sagemaker", "pocketaws.sagemaker_runtime", "pocketaws.iam")
+FOLDERS = (
+    "pocketaws.sagemaker",
+    "pocketaws.sagemaker_runtime",
+    "pocketaws.bedrock",
+    "pocketaws.bedrock_runtime",
+    "pocketaws.iam",
+)
 _OPERATIONS: dict[tuple[str, str], Any] = {}
 
 

@@ -5,6 +5,7 @@ import sys
 import threading
 from pathlib import Path
 
+from pocketaws.bedrock.tables import Tables
 from pocketaws.errors import AwsError
 from pocketaws.sagemaker.jobs import Jobs
 from pocketaws.sagemaker.table import Table
@@ -30,6 +31,7 @@ class State:
         self.endpoints = Table("endpoint")
         self.model_package_groups, self.model_packages = Table("model-package-group"), Table("model-package")
         self.async_queues = AsyncQueues()
+        self.bedrock = Tables(home)
         self._engine = self._hosting = None
         self._closing = False
         self.creating = threading.Lock()  # held from the quota check until the job counts

@@ -1,0 +1,144 @@
+"""What Bedrock keeps: one table for each kind of resource, by ARN and by name."""
+
+import secrets
+import string
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from pocketaws import folders
+from pocketaws.errors import AwsError
+from pocketaws.sagemaker.job import now
+from pocketaws.sagemaker.jobs import page, when
+
+ID_CHARACTERS = string.ascii_lowercase + string.digits
+PAGE = 1000  # the most that a List operation of Bedrock gives at once, and what it gives unasked
+
+
+def new_id() -> str:
+    """The 12 characters that end the ARNs of Bedrock's resources."""
+    return "".join(secrets.choice(ID_CHARACTERS) for _ in range(12))
+
+
+def arn_of(kind: str, rest: str, region: str, account: str) -> str:
+    """arn:aws:bedrock:<region>:<account>:<kind>/<rest>."""
+    return f"arn:aws:bedrock:{region}:{account}:{kind}/{rest}"
+
+
+def not_found(message: str) -> AwsError:
+    """A ResourceNotFoundException with AWS's status."""
+    return AwsError("ResourceNotFoundException", message, 404)
+
+
+def tags_in(tags: list[dict] | None) -> dict:
+    """[{"key", "value"}] as {key: value}."""
+    return {tag["key"]: tag["value"] for tag in tags or []}
+
+
+class Resource:
+    """What every resource of Bedrock has: id (12 characters), name, ARN, tags, when it was made.
+
+    kind      as it stands in the ARN: "custom-model"
+    prefix    what stands in the ARN before the id: "amazon.nova-micro-v1:0:128k/", or nothing
+    """
+
+    def __init__(self, kind: str, name: str, region: str, account: str, tags=None, prefix: str = ""):
+        self.id, self.name, self.region, self.account = new_id(), name, region, account
+        self.arn = arn_of(kind, prefix + self.id, region, account)
+        self.tags = tags_in(tags)
+        self.created_at = self.last_modified = now()
+
+
+class Table:
+    """Resources of one kind, found by ARN, by name or by id. Names are unique in an account and region.
+
+    kind   as it stands in the ARN: "model-customization-job"
+    what   what an error calls it: "job"
+    """
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self._by_arn: dict = {}
+        self._lock = threading.Lock()
+
+    def add(self, resource, taken: AwsError) -> None:
+        """Keep a new resource. Raises `taken` when its name is in use."""
+        with self._lock:
+            for each in self._by_arn.values():
+                if self._key(each) == self._key(resource):
+                    raise taken
+            self._by_arn[resource.arn] = resource
+
+    @staticmethod
+    def _key(resource) -> tuple:
+        return resource.name, resource.region, resource.account
+
+    def discard(self, resource) -> bool:
+        """Forget a resource; False when it was not, or no longer, there."""
+        with self._lock:
+            return self._by_arn.pop(resource.arn, None) is not None
+
+    def find(self, identifier: str, region: str, account: str):
+        """The resource with this ARN, name or id in an account and region, None when there is none."""
+        return next(
+            (each for each in self.of(region, account) if identifier in (each.arn, each.name, each.id)), None
+        )
+
+    def by_arn(self, arn: str):
+        """The resource with this ARN, None when there is none."""
+        with self._lock:
+            return self._by_arn.get(arn)
+
+    def of(self, region: str, account: str) -> list:
+        """Every resource of an account in a region, oldest first."""
+        with self._lock:
+            every = list(self._by_arn.values())
+        return [each for each in every if (each.region, each.account) == (region, account)]
+
+
+class Tables:
+    """Everything that Bedrock keeps in one running local AWS.
+
+    home   the folder of this local AWS: weights lie in <home>/bedrock/models/<id>/
+    """
+
+    def __init__(self, home: Path):
+        self.models_folder = home / "bedrock" / "models"
+        folders.remove(self.models_folder)  # weights of a server before, whose tables went with it
+        self.customization_jobs = Table("model-customization-job")
+        self.custom_models = Table("custom-model")
+        self.deployments = Table("custom-model-deployment")
+        self.provisioned = Table("provisioned-model")
+        self.import_jobs = Table("model-import-job")
+        self.imported_models = Table("imported-model")
+        self.inference_profiles = Table("application-inference-profile")
+        self.deleting = threading.Lock()  # held while what uses a model is looked for, and it is taken away
+
+
+def select(resources: list, request: dict, wanted: Callable = lambda each: True) -> tuple[list, str | None]:
+    """One page for a List operation: (resources, token for the next page or None).
+
+    Knows nameContains, creationTimeAfter/Before and createdAfter/Before, sortBy CreationTime, sortOrder
+    (Descending unless asked else), maxResults (1,000) and nextToken.
+    wanted   what else a resource has to be
+    """
+    question = {key: value for key, value in request.items() if key not in ("nextToken", "maxResults")}
+    return page(
+        [each for each in resources if _asked(each, request) and wanted(each)],
+        key=lambda each: [each.created_at.timestamp(), each.arn],
+        size=request.get("maxResults", PAGE),
+        token=request.get("nextToken"),
+        question=question,
+        descending=request.get("sortOrder", "Descending") == "Descending",
+    )
+
+
+def _asked(resource, request: dict) -> bool:
+    made = resource.created_at.timestamp()
+    after = request.get("creationTimeAfter", request.get("createdAfter"))
+    before = request.get("creationTimeBefore", request.get("createdBefore"))
+    return (
+        (after is None or made > when(after))
+        and (before is None or made < when(before))
+        and request.get("nameContains", "").lower() in resource.name.lower()
+    )

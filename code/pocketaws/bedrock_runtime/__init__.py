@@ -1,0 +1,1 @@
+"""Bedrock's runtime: Converse and InvokeModel, whole and as streams."""
