@@ -46,19 +46,25 @@ def clean(rows, max_chars: int = 20_000) -> tuple:
     """
     report, good = CleanReport(), []
     for row in rows:
-        report.total += 1
-        reason = _unusable(row, max_chars)
-        if reason:
-            report.drop(row, reason)
-            continue
-        tidy = {**row, **{name: _tidy(row[name], report.tidied) for name in ("dialogue", "summary")}}
-        if reason := next((f"empty {name}" for name in ("dialogue", "summary") if not tidy[name]), None):
-            report.drop(row, reason)
-        else:
+        if (tidy := clean_row(row, max_chars, report)) is not None:
             good.append(tidy)
     good = _without_duplicates(good, report)
     report.kept = len(good)
     return good, report
+
+
+def clean_row(row: dict, max_chars: int, report: CleanReport) -> dict | None:
+    """Tidy one row, or count why it is dropped and return None. What is there twice only clean() sees."""
+    report.total += 1
+    reason = _unusable(row, max_chars)
+    if reason:
+        report.drop(row, reason)
+        return None
+    tidy = {**row, **{name: _tidy(row[name], report.tidied) for name in ("dialogue", "summary")}}
+    if reason := next((f"empty {name}" for name in ("dialogue", "summary") if not tidy[name]), None):
+        report.drop(row, reason)
+        return None
+    return tidy
 
 
 def _unusable(row: dict, max_chars: int):

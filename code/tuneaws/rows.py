@@ -14,15 +14,15 @@ This is the one place in which tuneaws imports the container: what reads a learn
 it in the training job.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from container.training import fields, reading
 from container.training.fields import Cleaning, FieldsError
 from container.training.reading import KINDS, Problem, Report, find_encoding, kind_of
 
-__all__ = ["KINDS", "Cleaning", "DataError", "Report", "find_encoding", "iter_examples", "iter_rows",
-           "kind_of"]
+__all__ = ["KINDS", "Cleaning", "DataError", "Report", "examples_of", "find_encoding", "iter_examples",
+           "iter_rows", "kind_of"]
 
 
 class DataError(ValueError):
@@ -71,4 +71,12 @@ def iter_examples(source, report: Report, cleaning: Cleaning, columns: str = "",
         for _, example in fields.convert_files(pairs, cleaning, given=columns, **how):
             yield example
     except (reading.ReadError, FieldsError) as err:
+        raise DataError(str(err)) from err
+
+
+def examples_of(rows: Iterable[dict], cleaning: Cleaning, columns: str = "", **how) -> Iterator[dict]:
+    """Like iter_examples(), of rows that are in memory or come from elsewhere. Raises DataError."""
+    try:
+        yield from fields.convert(rows, cleaning, given=columns, **how)
+    except FieldsError as err:
         raise DataError(str(err)) from err
