@@ -104,7 +104,8 @@ def test_the_first_lines_say_versions_data_and_what_is_trained(jobs):
     assert "[data] training: 120 rows in 1 file, 120 kept; " in text
     assert '[sample] trained on "Gus brings Hal the red bike to the station.<|im_end|>"' in text
     assert (
-        "on cpu (1 threads), float32, quantization nf4, gradient checkpointing off; trains 16,384 of" in text
+        "on cpu (1 threads), float32, quantization nf4, gradient checkpointing off, rows packed; trains "
+        "16,384 of" in text
     )
     assert f"[train] {STEPS} steps of 8 rows, 120 rows an epoch" in text
 

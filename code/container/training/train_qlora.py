@@ -116,6 +116,7 @@ def encode_data(
 
 def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]], encoder_decoder: bool = False):
     """The trainer of one run: base model, adapter, data. Says what it trains and how long a step is."""
+    from packing import use_per_row_attention
     from qlora import add_adapter, check_ids, load_base, pick_device, wants_checkpointing
     from trainer import make_trainer, total_steps
 
@@ -124,18 +125,20 @@ def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]], enco
     base = load_base(source, device, args.quantization, encoder_decoder)
     check_ids(base, examples)
     train = examples["training"]
+    packed = use_per_row_attention(base)
     checkpointing = wants_checkpointing(base, args, device, max(len(row["input_ids"]) for row in train))
     model = add_adapter(base, args, source)
     trainable, total = model.get_nb_trainable_parameters()
     say(
         f"[model] {args.model_id or source} in {time.perf_counter() - started:.1f} s on {device.name}, "
         f"{device.dtype_name}, quantization {args.quantization}, gradient checkpointing "
-        f"{'on' if checkpointing else 'off'}; trains {trainable:,} of {total:,} parameters "
-        f"({100 * trainable / total:.2f} %)"
+        f"{'on' if checkpointing else 'off'}, rows {'packed' if packed else 'padded'}; "
+        f"trains {trainable:,} of {total:,} parameters ({100 * trainable / total:.2f} %)"
     )
-    rows = args.per_device_train_batch_size * args.gradient_accumulation_steps
-    say(f"[train] {total_steps(args, len(train)):,} steps of {rows} rows, {len(train):,} rows an epoch")
-    return make_trainer(model, tokenizer, args, device, train, examples.get("validation"), checkpointing)
+    trainer = make_trainer(model, tokenizer, args, device, train, examples.get("validation"), checkpointing)
+    steps = total_steps(args, trainer.plan)
+    say(f"[train] {steps:,} steps of {trainer.plan.rows_a_step} rows, {len(train):,} rows an epoch")
+    return trainer
 
 
 def train(trainer) -> tuple[dict, list[dict]]:

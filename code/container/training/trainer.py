@@ -1,14 +1,18 @@
-"""The Trainer of transformers, with a loss that computes the logits it needs and no others."""
+"""The Trainer of transformers, with its own order of rows and a loss that computes the logits it needs."""
 
 import dataclasses
 import inspect
 import math
+import os
 import signal
 import time
 
+import packing
 import torch
+from batches import Batches, Plan
 from chat_data import IGNORE, Collator
 from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 # Our word for an optimizer → that of TrainingArguments. All of them keep their state in 32 bits.
@@ -44,8 +48,9 @@ class ChatTrainer(Trainer):
     rate           the learning rate of the newest step
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, plan: Plan, **kwargs):
         super().__init__(*args, **kwargs)
+        self.plan = plan
         self.remove_callback(PrinterCallback)  # the metric lines say the same in one form for every version
         self.stop = StopAsked()
         self.model_accepts_loss_kwargs = True  # compute_loss below divides by the labels of the whole step
@@ -56,10 +61,29 @@ class ChatTrainer(Trainer):
         forward = inspect.signature(self.base.forward).parameters
         self.picks_logits = "logits_to_keep" in forward
 
+    def get_train_dataloader(self) -> DataLoader:
+        """This rank's micro-batches as the plan has them. accelerate must not share them out once more."""
+        rank = self.args.process_index
+        return DataLoader(
+            self.train_dataset,
+            batch_sampler=Batches(self.plan, rank, lambda: self.state.global_step),
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+    def floating_point_ops(self, inputs) -> int:
+        return 0  # the Trainer's count walks over all weights at each step, and nothing here reads it
+
     def training_step(self, model, inputs, num_items_in_batch=None):
-        loss = super().training_step(model, inputs, num_items_in_batch)
+        try:
+            loss = super().training_step(model, inputs, num_items_in_batch)
+        finally:
+            packing.enter(None)
         self.rate = self.optimizer.param_groups[0]["lr"]
         self.window_loss = self.window_loss + loss  # stays on the device: no wait for the GPU
+        if "lengths" in inputs:
+            self.window_tokens = self.window_tokens + sum(inputs["lengths"])
+            return loss
         self.window_tokens = self.window_tokens + inputs["attention_mask"].sum()
         if self.encoder_decoder:  # the decoder's tokens are not among the encoder's
             self.window_tokens = self.window_tokens + (inputs["labels"] != IGNORE).sum()
@@ -72,16 +96,19 @@ class ChatTrainer(Trainer):
         the logits of a large vocabulary are the largest tensor of the step.
         """
         labels = inputs["labels"][:, 1:]
-        more = {}
+        packed = "lengths" in inputs
+        packing.enter(inputs.get("lengths"), labels.device)
+        more = {"position_ids": inputs["position_ids"]} if packed else {}
         if self.encoder_decoder:
             more = {
                 "decoder_input_ids": self.base.prepare_decoder_input_ids_from_labels(labels),
                 "use_cache": False,  # T5's decoder has a configuration of its own, which load_base leaves
             }
-        columns = (labels != IGNORE).any(dim=0).nonzero().squeeze(1)
+        # Those of a packed batch are known already: to look for them on a GPU would be to wait for it.
+        columns = inputs["columns"] if packed else (labels != IGNORE).any(dim=0).nonzero().squeeze(1)
         keep = {"logits_to_keep": columns} if self.picks_logits else {}
         outputs = model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **keep, **more
+            input_ids=inputs["input_ids"], attention_mask=inputs.get("attention_mask"), **keep, **more
         )
         logits = outputs.logits if self.picks_logits else outputs.logits[:, columns]
         wanted = labels[:, columns]
@@ -109,6 +136,7 @@ class ChatTrainer(Trainer):
             with self.compute_loss_context_manager():
                 total += self.compute_loss(self.model, batch, num_items_in_batch=1).item()
             labels += (batch["labels"][:, 1:] != IGNORE).sum().item()
+        packing.enter(None)
         self.paused_s += time.perf_counter() - started
         metrics = {"eval_loss": total / labels}
         self.log(metrics)
@@ -116,12 +144,9 @@ class ChatTrainer(Trainer):
         return metrics
 
 
-def training_arguments(args, device, rows: int, validate: bool, checkpointing: bool) -> TrainingArguments:
+def training_arguments(args, device, steps: int, validate: bool, checkpointing: bool) -> TrainingArguments:
     """The Trainer's settings, for transformers 4.56 to 5."""
     known = {field.name for field in dataclasses.fields(TrainingArguments)}
-    # transformers 5 renamed both switches. Rows of like length share a batch: less padding.
-    five = "train_sampling_strategy" in known
-    grouping = {"train_sampling_strategy": "group_by_length"} if five else {"group_by_length": True}
     word = "activation" if "activation_checkpointing" in known else "gradient"
     recompute = {f"{word}_checkpointing": checkpointing}
     if checkpointing:
@@ -135,7 +160,7 @@ def training_arguments(args, device, rows: int, validate: bool, checkpointing: b
         gradient_accumulation_steps=args.gradient_accumulation_steps,
         learning_rate=args.learning_rate,
         lr_scheduler_type=args.lr_scheduler_type,
-        warmup_steps=math.ceil(args.warmup_ratio * total_steps(args, rows)),
+        warmup_steps=math.ceil(args.warmup_ratio * steps),
         weight_decay=args.weight_decay,
         optim=OPTIMIZERS[args.optimizer],
         bf16=device.dtype == torch.bfloat16,
@@ -155,26 +180,36 @@ def training_arguments(args, device, rows: int, validate: bool, checkpointing: b
         dataloader_pin_memory=device.kind == "cuda",
         report_to="none",
         disable_tqdm=True,
-        **grouping,
         **recompute,
     )
 
 
-def total_steps(args, rows: int) -> int:
-    """Optimizer steps of a run: ceil(ceil(rows / batch) / accumulation) an epoch."""
-    if args.max_steps > 0:
-        return args.max_steps
-    batches = math.ceil(rows / args.per_device_train_batch_size)
-    return max(1, math.ceil(math.ceil(batches / args.gradient_accumulation_steps) * args.epochs))
+def make_plan(args, rows: list[dict], packed: bool) -> Plan:
+    """The order of the rows. An encoder-decoder's rows are as long as prompt and answer together."""
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    return Plan(
+        lengths=[len(row["input_ids"]) + (not packed and len(row["labels"])) for row in rows],
+        rows_a_step=args.per_device_train_batch_size * args.gradient_accumulation_steps * ranks,
+        micro_batches=args.gradient_accumulation_steps, seed=args.seed, ranks=ranks, packed=packed,
+    )  # fmt: skip
+
+
+def total_steps(args, plan: Plan) -> int:
+    """Optimizer steps of a run."""
+    return args.max_steps if args.max_steps > 0 else plan.steps(args.epochs)
 
 
 def make_trainer(model, tokenizer, args, device, train, validation, checkpointing) -> ChatTrainer:
     """A trainer for encoded rows (chat_data.encode); validation may be None."""
     pad = tokenizer.pad_token_id
+    pad = pad if pad is not None else tokenizer.eos_token_id or 0
+    packed = model.get_base_model().config._attn_implementation == packing.NAME
+    plan = make_plan(args, train, packed)
     return ChatTrainer(
         model=model,
-        args=training_arguments(args, device, len(train), bool(validation), checkpointing),
+        args=training_arguments(args, device, total_steps(args, plan), bool(validation), checkpointing),
         train_dataset=train,
         eval_dataset=validation,
-        data_collator=Collator(pad if pad is not None else tokenizer.eos_token_id or 0),
+        data_collator=packing.PackedCollator(pad) if packed else Collator(pad),
+        plan=plan,
     )
