@@ -1,15 +1,16 @@
 """The foundation models that Bedrock offers: a dated table, foundation_models.json, with its sources in it.
 
     model = find("amazon.nova-micro-v1:0:128k", "us-east-1")
-    model.family, model.customizations, model.lifecycle(today)
+    model.family, model.customizations, model.phase(date.today())
 
-What a model is called, what it can do, where and until when are AWS's facts. What answers in the local AWS is
-another thing: one small model stands in for all of them, see served_models.py.
+What a model is called, what it can do, where and until when are AWS's facts; the table has what a course on
+tuning needs, not all that Bedrock has. What answers in the local AWS is another thing: one small model stands
+in for all of them, see served_models.py.
 """
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timezone
 from pathlib import Path
 
@@ -22,14 +23,16 @@ ACTIVE, LEGACY, ENDED = "ACTIVE", "LEGACY", "ENDED"
 class FoundationModel:
     """One row of the table: a model id, such as "amazon.nova-micro-v1:0".
 
-    family            "nova", "llama3.1", "titan", …: which rules its training data keep; see limits()
+    family            "nova", "llama3.1", "titan", …: which rules its training data keep, see `limits`
+    regions           where it is offered under this id
     customizations    FINE_TUNING, CONTINUED_PRE_TRAINING, DISTILLATION
     inference_types   ON_DEMAND, PROVISIONED; none for a model that is called by inference profile only
-    regions           where it is offered
+    custom_on_demand  whether a model tuned from it can be deployed on demand
     context_tokens    prompt and answer together
     output_tokens     the longest answer
-    legacy_on, ends_on   days from which it is LEGACY, and answers no more; None when not announced
-    profiles          prefixes of its inference profiles: "us"
+    starts_on, legacy_on, ends_on   the first day of each phase; None when not announced
+    profiles          {"us": regions in which its inference profile us.<id> is called}
+    provisioned_usd_an_hour         of one model unit without commitment; None when not known
     """
 
     id: str
@@ -42,12 +45,14 @@ class FoundationModel:
     streaming: bool = True
     customizations: tuple[str, ...] = ()
     inference_types: tuple[str, ...] = ("ON_DEMAND",)
+    custom_on_demand: bool = False
     context_tokens: int = 128_000
     output_tokens: int = 4_096
     starts_on: date | None = None
     legacy_on: date | None = None
     ends_on: date | None = None
-    profiles: tuple[str, ...] = ()
+    profiles: dict[str, list[str]] = field(default_factory=dict)
+    provisioned_usd_an_hour: float | None = None
 
     def arn(self, region: str) -> str:
         """Its ARN in a region; foundation models are of no account."""
@@ -66,7 +71,7 @@ class FoundationModel:
 
     def details(self, region: str, phase: str) -> dict:
         """A FoundationModelDetails, which is a FoundationModelSummary too."""
-        lifecycle = {"status": LEGACY if phase == ENDED else phase}
+        lifecycle: dict = {"status": phase}
         for name, day in (("startOfLifeTime", self.starts_on), ("legacyTime", self.legacy_on),
                           ("endOfLifeTime", self.ends_on)):  # fmt: skip
             if day is not None:
@@ -113,3 +118,13 @@ def find(identifier: str, region: str) -> FoundationModel | None:
     prefix = f"arn:aws:bedrock:{region}::foundation-model/"
     wanted = identifier.removeprefix(prefix)
     return next((row for row in every() if row.id == wanted and region in row.regions), None)
+
+
+def find_by_profile(identifier: str, region: str, account: str) -> tuple[FoundationModel, str] | None:
+    """(row, "us") of an inference profile's id or ARN in this region, None when it has none."""
+    wanted = identifier.removeprefix(f"arn:aws:bedrock:{region}:{account}:inference-profile/")
+    prefix, _, rest = wanted.partition(".")
+    for row in every():
+        if row.id == rest and region in row.profiles.get(prefix, []):
+            return row, prefix
+    return None

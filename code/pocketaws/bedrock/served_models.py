@@ -14,6 +14,7 @@ accelerated-intelligent-document-processing-on-aws; no access, repost.aws/knowle
 bedrock-invokemodel-api-error.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from pocketaws.bedrock.tables import not_found
 from pocketaws.errors import AwsError, validation_error
 
 STAND_IN = hub_cache.SHIPPED / "chat-1m"
+INVALID = "The provided model identifier is invalid."
 NO_ACCESS = "You don't have access to the model with the specified model ID."
 END_OF_LIFE = (
     "This model version has reached the end of its life. "
@@ -42,7 +44,7 @@ class ServedModel:
     kind            "base", "custom" or "imported"
     model_id        as it was asked for
     arn             of the foundation, custom or imported model behind it
-    family          "nova", "llama3.1", "titan", …: the shape of InvokeModel's body. "imported" has its own
+    family          "nova", "llama", "titan", …: the shape of InvokeModel's body. "imported" has its own
     folder          a transformers folder
     context_tokens  the row's, AWS's figure; the weights in `folder` may have less
     output_tokens   the longest answer, AWS's figure
@@ -76,11 +78,12 @@ def resolve(state, region: str, model_id: str, account: str | None = None) -> Se
     if kind == "application-inference-profile":
         profile = state.bedrock.inference_profiles.by_arn(model_id)
         if profile is None:
-            raise validation_error("The provided model identifier is invalid.")
+            raise validation_error(INVALID)
         return _base(state, region, model_id, profile.model)
-    model, by_profile = find_base(model_id, region, account)
+    by_profile = foundation_models.find_by_profile(model_id, region, account)
+    model = by_profile[0] if by_profile else foundation_models.find(model_id, region)
     if model is None:
-        raise validation_error("The provided model identifier is invalid.")
+        raise validation_error(INVALID)
     if not by_profile and "ON_DEMAND" not in model.inference_types:
         # github.com/langchain-ai/langchain-aws issue 258, and many others, have the wording.
         raise validation_error(
@@ -96,32 +99,23 @@ def _kind_of(model_id: str, region: str, account: str) -> str:
     if parts[0] != "arn" or len(parts) < 6:
         return ""
     if parts[3] != region or parts[4] not in ("", account):
-        raise validation_error("The provided model identifier is invalid.")
+        raise validation_error(INVALID)
     return parts[5].partition("/")[0]
-
-
-def find_base(model_id: str, region: str, account: str):
-    """(row, whether by inference profile) of a model's or profile's id or ARN, or (None, False)."""
-    row = foundation_models.find(model_id, region)
-    if row is not None:
-        return row, False
-    wanted = model_id.removeprefix(f"arn:aws:bedrock:{region}:{account}:inference-profile/")
-    prefix, _, rest = wanted.partition(".")
-    for each in foundation_models.every():
-        if each.id == rest and prefix in each.profiles:
-            return each, True
-    return None, False
 
 
 def check_usable(state, model) -> None:
     """Raise AWS's error for a foundation model that this account may not use, or that is used no more."""
-    phase = rehearsals.phase(state.home, model)
-    if phase == foundation_models.ENDED:
-        raise not_found(END_OF_LIFE)
-    if phase == foundation_models.LEGACY:
+    check_not_ended(state, model)
+    if rehearsals.phase(state.home, model) == foundation_models.LEGACY:
         raise not_found(LEGACY_PHASE)
     if not rehearsals.has_access(state.home, model):
         raise AwsError("AccessDeniedException", NO_ACCESS, 403)
+
+
+def check_not_ended(state, model) -> None:
+    """Raise a ResourceNotFoundException when the foundation model under a custom one has ended."""
+    if rehearsals.phase(state.home, model) == foundation_models.ENDED:
+        raise not_found(END_OF_LIFE)
 
 
 def _base(state, region: str, model_id: str, model) -> ServedModel:
@@ -131,7 +125,7 @@ def _base(state, region: str, model_id: str, model) -> ServedModel:
 
 def _served(kind: str, model_id: str, arn: str, folder: Path, row) -> ServedModel:
     return ServedModel(
-        kind=kind, model_id=model_id, arn=arn, family=row.family, folder=folder,
+        kind=kind, model_id=model_id, arn=arn, family=re.match("[a-z]+", row.family)[0], folder=folder,
         context_tokens=row.context_tokens, output_tokens=row.output_tokens, streaming=row.streaming,
     )  # fmt: skip
 
@@ -143,6 +137,7 @@ def _deployment(state, region: str, account: str, model_id: str) -> ServedModel:
     if deployment.status != "Active":
         raise AwsError("ModelNotReadyException", NOT_READY, 429)
     model = deployment.model
+    check_not_ended(state, model.base_model)
     return _served("custom", model_id, model.arn, model.folder, model.base_model)
 
 
@@ -153,6 +148,7 @@ def _provisioned(state, region: str, account: str, model_id: str) -> ServedModel
     if provisioned.status == "Creating":
         raise AwsError("ModelNotReadyException", NOT_READY, 429)
     row, arn = provisioned.base_model, provisioned.model_arn
+    check_not_ended(state, row)
     if provisioned.model is None:
         return _served("base", model_id, arn, STAND_IN, row)
     return _served("custom", model_id, arn, provisioned.model.folder, row)
