@@ -32,7 +32,7 @@ class State:
         self.model_package_groups, self.model_packages = Table("model-package-group"), Table("model-package")
         self.async_queues = AsyncQueues()
         self.bedrock = Tables(home)
-        self._engine = self._hosting = None
+        self._engine = self._hosting = self._tuning = None
         self._closing = False
         self.creating = threading.Lock()  # held from the quota check until the job counts
         self._lock = threading.Lock()
@@ -61,11 +61,36 @@ class State:
                 self._hosting = HostingEngine(self.home, self.url, sys.executable)
             return self._hosting
 
+    @property
+    def tuning(self):
+        """The engine that customizes Bedrock's models, made at the first job. Raises AwsError after close()."""
+        with self._lock:
+            if self._closing:
+                raise AwsError("ServiceUnavailableException", "The local AWS is shutting down.", 503)
+            if self._tuning is None:
+                from pocketaws.bedrock_tuning.engine import TuningEngine
+
+                self._tuning = TuningEngine(self.home, self.url, sys.executable)
+            return self._tuning
+
+    @property
+    def serving(self):
+        """The processes that answer for Bedrock's models. Raises AwsError after close()."""
+        with self._lock:
+            if self._closing:
+                raise AwsError("ServiceUnavailableException", "The local AWS is shutting down.", 503)
+            if self._serving is None:
+                from pocketaws.bedrock_serving import Serving
+
+                self._serving = Serving(self.home, self.url, sys.executable)
+            return self._serving
+
     def close(self, grace_s: float) -> None:
         """Take no more jobs and endpoints, and end every process of theirs, within about grace_s seconds."""
         with self._lock:
             self._closing = True
-            engines = [engine for engine in (self._engine, self._hosting) if engine is not None]
+            every = (self._engine, self._hosting, self._tuning)
+            engines = [engine for engine in every if engine is not None]
         closing = [threading.Thread(target=engine.close, args=(grace_s,)) for engine in engines]
         for thread in closing:
             thread.start()

@@ -1,0 +1,85 @@
+"""LoRA on every linear layer of a Llama, added to its weights step by step. Needs torch.
+
+A weight W of (out, in) becomes W + scale · B·A, with A of (rank, in) and B of (out, rank), B zero at first
+(arXiv 2106.09685). On a model this small it is cheaper to add B·A to W once a step than to run every token
+through A and B, and the result is the same to the last rounding. Saving the tuned model is saving the sum.
+"""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import torch
+
+RANK, SCALE = 16, 2.0  # alpha 32: the course's recipe
+PARTS = {
+    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "o": ("self_attn.o_proj",),
+    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
+    "down": ("mlp.down_proj",),
+}
+NOT_COPIED = ("model.safetensors", "README.md")
+
+
+class LoraLlama:
+    """A frozen base model and its adapter.
+
+    weights    the base's, float32, by the names of its file
+    adapter    {name of a linear layer: (A, B)}, the only weights that learn
+    """
+
+    def __init__(self, folder: Path, seed: int = 0):
+        from safetensors.torch import load_file
+
+        self.folder = folder
+        stored = load_file(str(folder / "model.safetensors"))
+        self.dtypes = {name: tensor.dtype for name, tensor in stored.items()}
+        self.weights = {name: tensor.float() for name, tensor in stored.items()}
+        self.layers = json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"]
+        make = torch.Generator().manual_seed(seed)
+        self.adapter = {}
+        for name in self._linear_names():
+            out, wide = self.weights[f"{name}.weight"].shape
+            bound = 1 / math.sqrt(wide)  # kaiming_uniform(a=√5), as peft begins
+            a = (torch.rand(RANK, wide, generator=make) * 2 - 1) * bound
+            self.adapter[name] = (a.requires_grad_(), torch.zeros(out, RANK, requires_grad=True))
+
+    def _linear_names(self) -> list[str]:
+        return [
+            f"model.layers.{layer}.{part}"
+            for layer in range(self.layers)
+            for parts in PARTS.values()
+            for part in parts
+        ]
+
+    def parameters(self) -> list[torch.Tensor]:
+        return [tensor for pair in self.adapter.values() for tensor in pair]
+
+    def merged(self, name: str) -> torch.Tensor:
+        """The weight of a linear layer with its adapter added."""
+        a, b = self.adapter[name]
+        return self.weights[f"{name}.weight"] + SCALE * (b @ a)
+
+    def step_weights(self) -> dict[str, torch.Tensor]:
+        """The weights as llama.loss_sum wants them: adapters added, layers that share their input fused."""
+        found = {name: self.weights[name] for name in self.weights if "_proj." not in name}
+        for layer in range(self.layers):
+            for fused, parts in PARTS.items():
+                merged = [self.merged(f"model.layers.{layer}.{part}") for part in parts]
+                found[f"{layer}.{fused}"] = torch.cat(merged) if len(merged) > 1 else merged[0]
+        return found
+
+    @torch.no_grad()
+    def save(self, target: Path) -> None:
+        """Write the merged model, in the base's precision, with the base's configuration and tokenizer."""
+        from safetensors.torch import save_file
+
+        target.mkdir(parents=True)
+        for path in self.folder.iterdir():
+            if path.is_file() and path.name not in NOT_COPIED:
+                shutil.copyfile(path, target / path.name)
+        tuned = dict(self.weights)
+        tuned.update({f"{name}.weight": self.merged(name) for name in self.adapter})
+        tensors = {name: tensor.to(self.dtypes[name]).contiguous() for name, tensor in tuned.items()}
+        save_file(tensors, str(target / "model.safetensors"), metadata={"format": "pt"})
