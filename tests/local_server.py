@@ -97,10 +97,14 @@ class FakeEngine:
     """Takes jobs and runs nothing: the test moves them."""
 
     def __init__(self):
-        self.started, self.stopped, self.closed = [], [], False
+        self.started, self.stopped, self.interrupted, self.closed = [], [], [], False
 
     def start(self, job):
         self.started.append(job)
+
+    def interrupt(self, job, notice_s=None):
+        self.interrupted.append((job, notice_s))
+        return True
 
     def stop(self, job):
         self.stopped.append(job)

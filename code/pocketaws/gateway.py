@@ -12,7 +12,7 @@ import uuid
 
 from moto.iam.models import get_account_id_from
 
-from pocketaws import __version__, calls, operations
+from pocketaws import __version__, calls, operations, own_calls
 from pocketaws.errors import AwsError, internal_error, render
 from pocketaws.event_stream import EventAnswer
 from pocketaws.passthrough import Moto
@@ -48,6 +48,8 @@ class Gateway:
             refuse_strangers(environ)
             if environ.get("PATH_INFO") == "/_pocketaws":
                 answer = 200, [("Content-Type", "application/json")], json.dumps(self.about()).encode()
+            elif environ.get("PATH_INFO", "").startswith(own_calls.PREFIX):
+                answer = own_calls.answer(self.state, environ)
             else:
                 call = calls.read_call(environ, self.state.region)
                 answer = self._answer(call, environ)

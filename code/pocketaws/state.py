@@ -9,6 +9,7 @@ from pocketaws.bedrock.tables import Tables
 from pocketaws.errors import AwsError
 from pocketaws.sagemaker.jobs import Jobs
 from pocketaws.sagemaker.table import Table
+from pocketaws.sagemaker.warm_pools import WarmPools
 from pocketaws.sagemaker_runtime.async_queue import AsyncQueues
 
 ACCOUNT = "123456789012"  # moto's default
@@ -27,6 +28,7 @@ class State:
         self.keep_jobs = keep_jobs
         self.url = ""  # set once the port is known
         self.jobs = Jobs()
+        self.warm_pools = WarmPools(home / "warm_pools")
         self.models, self.endpoint_configs = Table("model"), Table("endpoint-config")
         self.endpoints = Table("endpoint")
         self.model_package_groups, self.model_packages = Table("model-package-group"), Table("model-package")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pocketaws import resources
 from pocketaws.errors import not_here, validation_error
 from pocketaws.iam.policies import trusts
+from pocketaws.training import interruption
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 # Members whose effect the local AWS cannot give. To accept them and do nothing would be to pretend.
@@ -19,8 +20,7 @@ NOT_HERE = (
     "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig", "EnableNetworkIsolation",
     "DebugRuleConfigurations", "ProfilerRuleConfigurations",
 )  # fmt: skip
-RESOURCES_NOT_HERE = ("InstanceGroups", "TrainingPlanArn", "InstancePlacementConfig", "InstancePreferences",
-                      "KeepAlivePeriodInSeconds")  # fmt: skip
+RESOURCES_NOT_HERE = ("InstanceGroups", "TrainingPlanArn", "InstancePlacementConfig", "InstancePreferences")
 
 
 def refuse_what_is_not_here(request: dict) -> None:
@@ -66,6 +66,11 @@ def check_request(request: dict) -> None:
             raise validation_error(f"{member} is required.")
     _check_algorithm(request["AlgorithmSpecification"])
     _check_resources(request["ResourceConfig"])
+    if request["ResourceConfig"].get("KeepAlivePeriodInSeconds") and request.get("EnableManagedSpotTraining"):
+        raise validation_error(
+            "KeepAlivePeriodInSeconds is not supported with EnableManagedSpotTraining: managed warm pools "
+            "cannot be used with spot instances."
+        )
     _check_channels(request.get("InputDataConfig", []))
     _check_stopping(request.get("StoppingCondition", {}), request.get("EnableManagedSpotTraining", False))
     keys = [tag["Key"] for tag in request.get("Tags", [])]
@@ -76,6 +81,11 @@ def check_request(request: dict) -> None:
             raise validation_error(
                 f"Tag key {key!r}: aws: prefixed tag key names are not allowed for external use."
             )
+    if interruption.TAG in keys and not request.get("EnableManagedSpotTraining"):
+        raise validation_error(
+            f"The tag {interruption.TAG} asks the local AWS to interrupt the job, and only managed spot "
+            "training is interrupted: set EnableManagedSpotTraining."
+        )
 
 
 def _check_algorithm(algorithm: dict) -> None:

@@ -1,6 +1,7 @@
 """CreateTrainingJob: what AWS checks after the shape is right, then the job is handed to the engine."""
 
 import copy
+import functools
 
 from pocketaws.errors import AwsError
 from pocketaws.operations import operation
@@ -28,9 +29,10 @@ def create_training_job(context, request: dict) -> dict:
     spot = request["EnableManagedSpotTraining"]
     job = TrainingJob(request, context.region, context.account)
     engine = context.state.engine
-    free = rehearsals.has_capacity(context.state.home, request)
+    free = spot or rehearsals.has_capacity(context.state.home, request)  # a spot job waits for capacity
     with context.state.creating:
-        quotas.check_training(context, resources["InstanceType"], resources["InstanceCount"], spot)
+        count = resources["InstanceCount"]
+        quotas.check_training(context, resources["InstanceType"], count, spot, request)
         context.state.jobs.add(job)
     if not free:
         job.move("Pending")
@@ -44,6 +46,7 @@ def create_training_job(context, request: dict) -> dict:
     return {"TrainingJobArn": job.arn}
 
 
+    context.state.warm_pools.join(job, functools.partial(quotas.has_room_for_pool, context.state))
 def with_defaults(request: dict) -> dict:
     """The request with the values that DescribeTrainingJob shows for members that were left out."""
     request = copy.deepcopy(request)

@@ -19,11 +19,18 @@ PER_JOB = "Number of instances for a training job"
 ALL_ENDPOINTS = "Number of instances across active endpoints"
 
 
-def check_training(context, instance_type: str, count: int, spot: bool) -> None:
-    """Raise ResourceLimitExceeded, in AWS's words, when a job does not fit the quotas of this home."""
+def check_training(context, instance_type: str, count: int, spot: bool, request: dict | None = None) -> None:
+    """Raise ResourceLimitExceeded, in AWS's words, when a job does not fit the quotas of this home.
+
+    request   the job's, if it may take over a warm pool: instances are then not counted twice
+    """
     quotas = _quotas(context.state.home)
     running = [
         job for job in context.state.jobs.of(context.region, context.account) if not job.ended.is_set()
+    ]
+    # "All warm pool instance usage counts toward your SageMaker training resource limit" (Managed Warm Pools)
+    running += [
+        pool.job for pool in context.state.warm_pools.waiting(context.region, context.account, request)
     ]
     used_type = sum(_instances(job) for job in running if _same(job, instance_type, spot))
     usage = "spot training job usage" if spot else "training job usage"
@@ -33,6 +40,15 @@ def check_training(context, instance_type: str, count: int, spot: bool) -> None:
         (PER_JOB, DEFAULT_INSTANCES, 0),
     ):
         _check(name, quotas.get(name, default), used, count)
+
+
+def has_room_for_pool(state, job) -> bool:
+    """Whether the instances of a job that has ended may be kept warm."""
+    instance_type = job.request["ResourceConfig"].get("InstanceType")
+    limit = _quotas(state.home).get(f"{instance_type} for training warm pool usage", DEFAULT_INSTANCES)
+    waiting = [pool.job for pool in state.warm_pools.waiting(job.region, job.account)]
+    used = sum(_instances(each) for each in waiting if _same(each, instance_type, spot=False))
+    return used + _instances(job) <= limit
 
 
 def check_hosting(context, more: list[tuple[str, int]]) -> None:

@@ -1,18 +1,24 @@
-"""Refusals to rehearse: no permission, and no machine that is free. Quotas have a file of their own.
+"""What to rehearse: no permission, no machine that is free, a discount. Quotas have a file of their own.
 
-An AWS account says no in three ways, and a program should be seen to survive each. Besides <home>/quotas.json
-(quotas.py), two files, read at every CreateTrainingJob; there is none by default, and nothing is refused:
+An AWS account says no in three ways, and a program should be seen to survive each. Besides quotas.json
+(quotas.py), three files; there is none by default, nothing is refused, and spot is not cheaper:
 
     <home>/denied.json     ["sagemaker:CreateTrainingJob"] or ["iam:PassRole"]: AccessDeniedException
     <home>/capacity.json   {"ml.g5.2xlarge": 0}: so many are free. A job that wants more is taken, and
-                           Failed with CapacityError before its data is read
+                           Failed with CapacityError before its data is read; a spot job waits for them
+                           until its MaxWaitTimeInSeconds is over, looking again five times a second
+    <home>/spot_price.json {"ml.g5.2xlarge": 0.4}: what spot costs, as a share of the price on demand
+
+BillableTimeInSeconds of a spot job is its TrainingTimeInSeconds "after Spot discounting is applied"
+(github.com/aws/amazon-sagemaker-examples, mxnet_mnist managed spot notebook, read 2026-11). What the discount
+is AWS says only afterwards, so here it is what the file says, and none without it.
 """
 
 import json
 
 from pocketaws.errors import AwsError
 
-DENIED, CAPACITY = "denied.json", "capacity.json"
+DENIED, CAPACITY, SPOT_PRICE = "denied.json", "capacity.json", "spot_price.json"
 # FailureReason in AWS's words, as reported in github.com/DIAGNijmegen/rse-grand-challenge/issues/2631.
 NO_CAPACITY = (
     "CapacityError: Unable to provision requested ML compute capacity. "
@@ -38,8 +44,14 @@ def check_permission(context, request: dict) -> None:
 def has_capacity(home, request: dict) -> bool:
     """Whether enough machines are free for a job, by the capacity.json of this home."""
     resources = request["ResourceConfig"]
-    free = _read(home, CAPACITY, dict).get(resources["InstanceType"])
-    return free is None or resources["InstanceCount"] <= free
+    free = _read(home, CAPACITY, dict).get(resources.get("InstanceType"))
+    return free is None or resources.get("InstanceCount", 1) <= free
+
+
+def spot_share(home, request: dict) -> float:
+    """What a second on a spot job's instances costs, as a share of the price on demand, 0 to 1."""
+    share = _read(home, SPOT_PRICE, dict).get(request["ResourceConfig"].get("InstanceType"), 1.0)
+    return min(max(float(share), 0.0), 1.0)
 
 
 def _read(home, name: str, kind: type):

@@ -1,11 +1,11 @@
-"""DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
+"""DescribeTrainingJob, ListTrainingJobs, StopTrainingJob, UpdateTrainingJob."""
 
-from pocketaws.errors import validation_error
+from pocketaws.errors import not_here, validation_error
 from pocketaws.operations import operation
 from pocketaws.sagemaker.jobs import page, when
 
 SUMMARY = ("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
-           "TrainingJobStatus", "SecondaryStatus")  # fmt: skip
+           "TrainingJobStatus", "SecondaryStatus", "WarmPoolStatus")  # fmt: skip
 
 
 @operation("sagemaker", "DescribeTrainingJob")
@@ -25,6 +25,27 @@ def stop_training_job(context, request: dict) -> None:
             f"The request was rejected because the training job is in status {job.status}."
         )
     context.state.engine.stop(job)
+
+
+@operation("sagemaker", "UpdateTrainingJob")
+def update_training_job(context, request: dict) -> dict:
+    """Keep a job's warm pool for another time, 0 ends it; nothing else of a job can be changed here.
+
+    Raises a ValidationException when there is no pool that is Available: AWS changes it only then ("Use
+    SageMaker AI managed warm pools", read 2026-11).
+    """
+    job = context.state.jobs.get(request["TrainingJobName"], context.region, context.account)
+    others = [name for name in request if name not in ("TrainingJobName", "ResourceConfig")]
+    if others:
+        raise not_here("sagemaker", f"UpdateTrainingJob with {', '.join(others)}")
+    keep_alive_s = request.get("ResourceConfig", {}).get("KeepAlivePeriodInSeconds")
+    pool = job.warm_pool
+    if keep_alive_s is not None and (pool is None or not pool.update(keep_alive_s)):
+        state = f"the warm pool is {pool.status}" if pool else "the job has no warm pool"
+        raise validation_error(
+            f"KeepAlivePeriodInSeconds can be updated while the warm pool is Available: {state}."
+        )
+    return {"TrainingJobArn": job.arn}
 
 
 @operation("sagemaker", "ListTrainingJobs")
@@ -52,9 +73,10 @@ def list_training_jobs(context, request: dict) -> dict:
 
 def _wanted(job, request: dict) -> bool:
     created, modified = job.created_at.timestamp(), job.last_modified.timestamp()
-    never = "WarmPoolStatusEquals" in request or "TrainingPlanArnEquals" in request  # no job here has either
-    return not never and all(
+    pool = job.warm_pool.status if job.warm_pool is not None else None
+    return "TrainingPlanArnEquals" not in request and all(  # no job here has a training plan
         (
+            request.get("WarmPoolStatusEquals", pool) == pool,
             "CreationTimeAfter" not in request or created > when(request["CreationTimeAfter"]),
             "CreationTimeBefore" not in request or created < when(request["CreationTimeBefore"]),
             "LastModifiedTimeAfter" not in request or modified > when(request["LastModifiedTimeAfter"]),

@@ -2,6 +2,7 @@
 
     engine.py              starts, stops and ends jobs; one thread each
     job_run.py             one job from Starting to its last status
+    interruption.py        when the instances of a spot job are taken away
     training_phase.py      its Training phase: hosts, their commands, why they end
                            (what owns its processes and takes their output: pocketaws/processes)
 
@@ -17,5 +18,6 @@
     checkpoints.py         CheckpointConfig                artifacts.py   model.tar.gz, output.tar.gz
     failure.py             FailureReason
 
-It speaks boto3 to the endpoint it was given and knows nothing else of the server that it runs in.
+It speaks boto3 to the endpoint it was given. Of the server that it runs in it knows the home, and asks
+sagemaker/rehearsals.py what that says about capacity and the price of spot.
 """

@@ -66,6 +66,12 @@ class CheckpointSync:
             self._thread.join()
         self._send(self._look())
 
+    def abandon(self) -> None:
+        """Stop at once: the instance is gone, and what S3 does not have yet is lost."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+
     def _work(self) -> None:
         while not self._stop.wait(LOOK_EVERY_S):
             seen = self._look()

@@ -91,6 +91,18 @@ class Engine:
         if run and run.job is job:
             run.stop()
 
+    def interrupt(self, job, notice_s: float | None = None) -> bool:
+        """Take a spot job's instances away while it is Training; False when it does not run any more.
+
+        notice_s   seconds from SIGTERM to SIGKILL, 0: no SIGTERM either; None: term_grace_s
+        """
+        with self._lock:
+            run, _ = self._runs.get(job.arn, (None, None))
+        if run is None or run.job is not job:
+            return False
+        run.interrupt(self.settings.term_grace_s if notice_s is None else notice_s)
+        return True
+
     def close(self, grace_s: float = 5.0) -> None:
         """End every job: SIGTERM, SIGKILL after grace_s seconds; returns when no process is left."""
         with self._lock:

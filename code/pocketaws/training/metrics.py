@@ -40,7 +40,7 @@ class MetricScan:
         self._python = python
         self._warn = warn
         self._patterns = usable(job.request["AlgorithmSpecification"].get("MetricDefinitions", []), warn)
-        self._final: dict[str, dict] = {}
+        self._final = {row["MetricName"]: row for row in job.final_metrics}  # of attempts before this one
         self._inbox: queue.Queue = queue.Queue(maxsize=32)
         self._scanner: subprocess.Popen | None = None
         self._scanner_patterns: list[str] | None = None  # what it was started with
