@@ -9,7 +9,8 @@ Adding one is a function in the folder of its service:
 request    the members of the operation's input shape, already checked against botocore's model; the
            length of a body that is a blob is the operation's to check
 returns    a dict of the output shape's members (datetimes for times), or None for an empty answer. A body
-           that is a blob is bytes; an event stream is an iterable of events, see event_stream.py
+           that is a blob is bytes; an event stream is an iterable of events, see event_stream.py. Beside a
+           blob, HEADERS may have headers that the model does not list: [(name, value)]
 raises     AwsError
 The gateway finds the module, reads and checks the request and serialises the answer, for json, rest-json,
 query and rest-xml alike.
@@ -39,6 +40,7 @@ FOLDERS = (
     "pocketaws.bedrock_runtime",
     "pocketaws.iam",
 )
+HEADERS = "HTTPHeaders"  # as boto3 calls them in ResponseMetadata
 _OPERATIONS: dict[tuple[str, str], Any] = {}
 
 
@@ -101,7 +103,7 @@ def serialise(call: calls.Call, result: dict | None) -> tuple[int, list, bytes |
         headers = _members_in_headers(result, model.output_shape)
         return model.http.get("responseCode", 200), [*headers, ("Content-Type", CONTENT_TYPE)], body
     if name := _blob_payload(model.output_shape):
-        headers = _members_in_headers(result, model.output_shape)
+        headers = [*_members_in_headers(result, model.output_shape), *result.get(HEADERS, [])]
         return model.http.get("responseCode", 200), headers, result[name]
     response = serializer(model).serialize(result or {})
     body = response["body"]

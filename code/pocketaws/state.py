@@ -34,7 +34,7 @@ class State:
         self.model_package_groups, self.model_packages = Table("model-package-group"), Table("model-package")
         self.async_queues = AsyncQueues()
         self.bedrock = Tables(home)
-        self._engine = self._hosting = self._tuning = None
+        self._engine = self._hosting = self._tuning = self._serving = None
         self._closing = False
         self.creating = threading.Lock()  # held from the quota check until the job counts
         self._lock = threading.Lock()
@@ -91,7 +91,7 @@ class State:
         """Take no more jobs and endpoints, and end every process of theirs, within about grace_s seconds."""
         with self._lock:
             self._closing = True
-            every = (self._engine, self._hosting, self._tuning)
+            every = (self._engine, self._hosting, self._tuning, self._serving)
             engines = [engine for engine in every if engine is not None]
         closing = [threading.Thread(target=engine.close, args=(grace_s,)) for engine in engines]
         for thread in closing:

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from pocketaws.hosting.errors import ContainerGone, ContainerTimeout
+from pocketaws.hosting.errors import ContainerGone, ContainerRefused, ContainerTimeout
 
 HOST = "127.0.0.1"  # not "localhost": no name is looked up, no proxy of the environment is asked
 CONNECT_TIMEOUT_S = 5.0
@@ -65,7 +65,7 @@ class Connections:
         try:
             connection.connect()
         except OSError as err:
-            raise ContainerGone("the container's process takes no connections") from err
+            raise ContainerRefused("the container's process takes no connections") from err
         return connection
 
     def give(self, connection: http.client.HTTPConnection) -> None:

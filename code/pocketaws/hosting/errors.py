@@ -6,6 +6,7 @@
     └── ContainerError     a container took the request
         ├── ContainerTimeout   it did not answer in time
         └── ContainerGone      it ended, or closed the connection, while it answered
+            └── ContainerRefused   it took no connection: it never had the request
 
 `log_stream` of a ContainerError is the stream of its instance in /aws/sagemaker/Endpoints/<endpoint>.
 """
@@ -41,6 +42,10 @@ class ContainerTimeout(ContainerError):
 
 class ContainerGone(ContainerError):
     """The container's process ended while it had the request."""
+
+
+class ContainerRefused(ContainerGone):
+    """No connection could be made: the container has ended, and never had the request."""
 
 
 class StartFailed(Exception):
