@@ -36,6 +36,7 @@ from pocketaws.event_stream import CONTENT_TYPE, EventAnswer
 FOLDERS = (
     "pocketaws.sagemaker",
     "pocketaws.sagemaker_runtime",
+    "pocketaws.sagemaker_metrics",
     "pocketaws.bedrock",
     "pocketaws.bedrock_runtime",
     "pocketaws.iam",

@@ -34,6 +34,9 @@ class State:
         self.model_package_groups, self.model_packages = Table("model-package-group"), Table("model-package")
         self.async_queues = AsyncQueues()
         self.bedrock = Tables(home)
+        self.experiments, self.trials = Table("experiment"), Table("experiment-trial")
+        self.trial_components = Table("experiment-trial-component")
+        self.tuning_jobs = Table("hyper-parameter-tuning-job")
         self._engine = self._hosting = self._tuning = self._serving = None
         self._closing = False
         self.creating = threading.Lock()  # held from the quota check until the job counts

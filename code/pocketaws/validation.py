@@ -12,6 +12,7 @@ and 6016, aws/sagemaker-xgboost-container issue 120 (read 2026-11). Members that
 ignored, as AWS does.
 """
 
+import datetime
 import functools
 import re
 import sys
@@ -27,7 +28,7 @@ SCALARS = {
     "float": (int, float),
     "double": (int, float),
     "boolean": (bool,),
-    "timestamp": (int, float, str),
+    "timestamp": (int, float, str, datetime.datetime),  # rest-json's parser has read it already
     "blob": (str, bytes),
 }
 

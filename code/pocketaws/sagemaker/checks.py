@@ -16,7 +16,7 @@ from pocketaws.training import interruption
 SAGEMAKER = "sagemaker.amazonaws.com"
 # Members whose effect the local AWS cannot give. To accept them and do nothing would be to pretend.
 NOT_HERE = (
-    "VpcConfig", "TensorBoardOutputConfig", "ExperimentConfig", "SessionChainingConfig",
+    "VpcConfig", "TensorBoardOutputConfig", "SessionChainingConfig",
     "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig", "EnableNetworkIsolation",
     "DebugRuleConfigurations", "ProfilerRuleConfigurations",
 )  # fmt: skip

@@ -5,7 +5,7 @@ import functools
 
 from pocketaws.errors import AwsError
 from pocketaws.operations import operation
-from pocketaws.sagemaker import checks, quotas, rehearsals
+from pocketaws.sagemaker import checks, quotas, rehearsals, trial_components
 from pocketaws.sagemaker.job import TrainingJob
 
 DAY_S = 86_400
@@ -20,30 +20,43 @@ def create_training_job(context, request: dict) -> dict:
     capacity, is the learner's to choose: quotas.py, rehearsals.py.
     """
     rehearsals.check_permission(context, request)
+    check(context, request)
+    return {"TrainingJobArn": start(context, request).arn}
+
+
+def check(context, request: dict) -> None:
+    """Raise when AWS, or the local AWS, would not take these members of a CreateTrainingJob."""
     checks.refuse_what_is_not_here(request)
     checks.check_request(request)
     checks.check_role(context, request["RoleArn"])
     checks.check_storage(context, request)
+    trial_components.check_config(context, request)
+
+
+def start(context, request: dict, tuning_job_arn: str | None = None) -> TrainingJob:
+    """Start the job of a request that was checked, also a tuning job's. Raises as CreateTrainingJob does."""
     request = with_defaults(request)
     resources = request["ResourceConfig"]
     spot = request["EnableManagedSpotTraining"]
     job = TrainingJob(request, context.region, context.account)
+    job.tuning_job_arn = tuning_job_arn
     engine = context.state.engine
     free = spot or rehearsals.has_capacity(context.state.home, request)  # a spot job waits for capacity
     with context.state.creating:
         count = resources["InstanceCount"]
         quotas.check_training(context, resources["InstanceType"], count, spot, request)
         context.state.jobs.add(job)
+    trial_components.track(context, job)
     if not free:
         job.move("Pending")
         job.fail(rehearsals.NO_CAPACITY)
-        return {"TrainingJobArn": job.arn}
+        return job
     try:
         engine.start(job)
     except RuntimeError as err:  # the engine was closed meanwhile
         context.state.jobs.discard(job)
         raise AwsError("ServiceUnavailable", f"The job was not started: {err}", 503) from err
-    return {"TrainingJobArn": job.arn}
+    return job
 
 
     context.state.warm_pools.join(job, functools.partial(quotas.has_room_for_pool, context.state))

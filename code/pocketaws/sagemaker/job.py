@@ -16,6 +16,8 @@ import copy
 import threading
 from datetime import datetime, timezone
 
+from pocketaws.sagemaker.metric_series import MetricSeries
+
 ORDER = ("Starting", "Pending", "Downloading", "Training", "Interrupted", "Stopping", "Uploading")
 FINAL = {
     "Completed": "Completed",
@@ -64,7 +66,8 @@ class TrainingJob:
     Plain attributes that the engine sets while it works, all None (or empty) until then:
     training_start_time, training_end_time (datetime, UTC), training_time_s, billable_time_s (int),
     final_metrics (list of {"MetricName", "Value", "Timestamp"}), model_artifacts (s3:// URI of
-    model.tar.gz). `ended` is set after the last move, `stop_requested` when somebody asked to stop.
+    model.tar.gz), tuning_job_arn. `ended` is set after the last move, `stop_requested` when somebody asked
+    to stop. `metrics` has every value of the job's metrics.
     """
 
     def __init__(self, request: dict, region: str, account: str):
@@ -87,6 +90,8 @@ class TrainingJob:
         self.billable_time_s: int | None = None
         self.final_metrics: list[dict] = []
         self.model_artifacts: str | None = None
+        self.tuning_job_arn: str | None = None
+        self.metrics = MetricSeries()
         self.ended = threading.Event()
         self.stop_requested = threading.Event()
         self._lock = threading.RLock()
@@ -156,6 +161,7 @@ class TrainingJob:
                 BillableTimeInSeconds=self.billable_time_s,
                 FailureReason=self.failure_reason,
                 FinalMetricDataList=self.final_metrics or None,
+                TuningJobArn=self.tuning_job_arn,
                 ModelArtifacts={"S3ModelArtifacts": self.model_artifacts} if self.model_artifacts else None,
                 ProfilingStatus="Disabled",
             )

@@ -93,4 +93,8 @@ def tables(state) -> dict:
         "endpoint": state.endpoints,
         "model-package-group": state.model_package_groups,
         "model-package": state.model_packages,
+        "experiment": state.experiments,
+        "experiment-trial": state.trials,
+        "experiment-trial-component": state.trial_components,
+        "hyper-parameter-tuning-job": state.tuning_jobs,
     }
