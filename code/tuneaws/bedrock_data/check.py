@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuneaws.bedrock_data.families import BedrockDataError, Family
-from tuneaws.bedrock_data.rules import CONVERT, RULES, breaches, shown, texts
+from tuneaws.bedrock_data.rules import CONVERT, RULES, breaches, shown, texts, unread_keys
 
 SHOWN = 1000  # problems a report keeps; all are counted
 
@@ -39,12 +39,16 @@ class Problem:
 
 @dataclass
 class FileCount:
-    """What one file holds. characters: of all texts, which is what tokens are estimated from."""
+    """What one file holds. characters: of all texts, which is what tokens are estimated from.
+
+    unread  {key that nothing reads: [records, line of the first]}
+    """
 
     records: int = 0
     characters: int = 0
     longest: int = 0  # characters of the longest record
     size: int = 0  # bytes
+    unread: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -82,6 +86,8 @@ class CheckReport:
         for name, count in self.files.items():
             lines.append(f"{name}: {count.records:,} records, {count.characters:,} characters, the longest "
                          f"{count.longest:,}")
+            lines += [f"  note: nothing reads the key {key!r} of {records:,} records, first in line {line:,}"
+                      for key, (records, line) in count.unread.items()]
         lines += [str(problem) for problem in self.problems[:most]]
         total = sum(self.rules.values())
         if total > most:
@@ -131,11 +137,13 @@ def problems(path, family: Family, role: str = "training",
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
             record, breach = _parse(raw, number)
+            count.records += 1  # a broken line too: AWS counts lines
             if breach is None:
-                count.records += 1
                 length = sum(len(text) for _, text in texts(record)) if isinstance(record, dict) else 0
                 count.characters += length
                 count.longest = max(count.longest, length)
+                for key in unread_keys(record):
+                    count.unread.setdefault(key, [0, number])[0] += 1
             for rule, seen, fix in [breach] if breach else breaches(record, family):
                 yield Problem(path.name, number, rule, seen, fix)
 
