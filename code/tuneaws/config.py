@@ -144,6 +144,22 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class Bedrock:
+    """The model that Bedrock tunes, how, and how long it may be deployed. Times in seconds."""
+
+    model_id: str = rule(pattern=r"[a-z0-9-]+\.[a-z0-9-]+(:[a-z0-9-]+){0,2}",
+                         says='a base model such as "amazon.nova-micro-v1:0"')
+    region: str = rule(pattern=r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", says='a region such as "us-east-1"')
+    role_arn: str | None = rule(pattern=r"arn:aws[a-z-]*:iam::\d{12}:role/.+",
+                                says="arn:aws:iam::<12 digits>:role/<name>")
+    epochs: int = rule(low=1, high=50)
+    learning_rate: float = rule(low=1e-8, high=1)
+    warmup_steps: int | None = rule(low=0, high=1000)
+    ttl_s: int = rule(low=60, high=2_419_200)
+    max_new_tokens: int = rule(low=1, high=100_000)
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole file, for one place."""
 
@@ -159,6 +175,7 @@ class Config:
     training: Training
     sagemaker: SageMaker
     endpoint: Endpoint
+    bedrock: Bedrock
 
 
 def course_root() -> Path:
