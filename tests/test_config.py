@@ -19,7 +19,7 @@ def edited(tmp_path):
         text = SHIPPED.read_text()
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in config.yaml"
         path = tmp_path / "config.yaml"
-        path.write_text(text.replace(old, new, 1))
+        path.write_text(text.replace(old, new))
         return path
 
     return edit
@@ -106,14 +106,16 @@ def test_tags_come_in_the_form_that_aws_takes():
     ("xlarge   # one 24 GB A10G. A g5", "  # A g5", "sagemaker.instance_type", "ml.g5.xlarge"),
     ("xlarge   # one 24 GB A10G. Another", "  # Another", "endpoint.instance_type", "ml.g5.xlarge"),
     ("serve: huggingface ", "serve: vlm ", "endpoint.serve", "Did you mean 'vllm'?"),
-    ("ttl_s: {local: 7200, aws: 3600}", "ttl_s: 30", "endpoint.ttl_s", "from 60 to"),
+    ("ttl_s: {local: 7200, aws: 3600}       # time", "ttl_s: 30 # time", "endpoint.ttl_s", "from 60 to"),
+    ("ttl_s: {local: 7200, aws: 3600}       # life", "ttl_s: 30 # life", "bedrock.ttl_s", "from 60 to"),
+    ("model_id: amazon.nova-micro-v1:0", "model_id: nova", "bedrock.model_id", "amazon.nova-micro-v1:0"),
     ("startup_timeout_s: 900 ", "startup_timeout_s: 30 ", "endpoint.startup_timeout_s", "from 60 to 3600"),
-    ("region: us-east-1 ", "region: us-east1 ", "region", "us-east-1"),
+    ("\nregion: us-east-1 ", "\nregion: us-east1 ", "region", "us-east-1"),
     ("  name: tuneaws ", "  name: Tune_AWS ", "project.name", "lower-case"),
     ("{dialogue}\"", "{dialog}\"", "prompt.user", "holds {dialogue}"),
     ("{local: 6e-3, aws: 2e-4}", "{local: 6e-3}", "training.learning_rate", "both local and aws"),
     ("{local: 6e-3, aws: 2e-4}", "{local: 6e-3, aws: fast}", "training.learning_rate", "saw 'fast'"),
-    ("role_arn: null ", "role_arn: my-role ", "sagemaker.role_arn", "arn:aws:iam::"),
+    ("role_arn: null                # the role the job runs", "role_arn: me # the", "sagemaker.role_arn", "iam::"),
     ("  max_chars: 20000 ", "  # max_chars: 20000 ", "dataset.max_chars", "is missing"),
     ("    course: tuneaws", "    aws:course: tuneaws", "project.tags.aws:course", "does not start with aws:"),
     ("max_steps: {local: 200, aws: -1}", "max_steps: 0", "training.max_steps", "0 trains nothing"),
