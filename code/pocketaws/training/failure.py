@@ -3,12 +3,18 @@
 import signal
 
 from pocketaws.processes.last_error import error_message
+from pocketaws.training.rank_errors import first_error
 
 MAX_REASON = 1024  # characters, botocore's FailureReason shape
 
 
 class JobFailure(Exception):
-    """The job has failed; the text becomes FailureReason."""
+    """The job has failed; the text becomes FailureReason.
+
+    lost_peer   True where a host failed only because another one had failed
+    """
+
+    lost_peer = False
 
 
 class JobStopped(Exception):
@@ -37,11 +43,12 @@ def script_error(kind: str, code: int, command: list[str], tail: list[str], oom:
         number = -code if code < 0 else code - 128
         text = f"Process killed by {_signal_name(number)} (signal {number})"
         extra = f'ExtraInfo "{"OutOfMemory: " if oom else ""}{text}"\n'
+    words = first_error(tail) if command[0] == "torchrun" else error_message(tail)
     head = f'{kind}:\nExitCode {code}\nErrorMessage "'
     foot = f'"\n{extra}Command "{" ".join(command)}"'
     foot = cut(foot, 400 + len(extra))
     room = MAX_REASON - len("AlgorithmError: ") - len(head) - len(foot) - len(", exit code: 999")
-    return head + cut(error_message(tail), room) + foot
+    return head + cut(words, room) + foot
 
 
 def os_error(doing: str, err: OSError) -> JobFailure:

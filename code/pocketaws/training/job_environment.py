@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from pocketaws.processes import environment
-from pocketaws.training.layout import HostFolder
+from pocketaws.training.layout import LOOPBACK, HostFolder
 
 
 def container(job, folder: HostFolder, host: str, hosts: int, endpoint_url: str, hub: Path) -> dict[str, str]:
@@ -25,6 +25,7 @@ def container(job, folder: HostFolder, host: str, hosts: int, endpoint_url: str,
     module = framework_module(job.request["AlgorithmSpecification"].get("TrainingImage", ""))
     if module:
         variables["SAGEMAKER_TRAINING_MODULE"] = module
+    variables["GLOO_SOCKET_IFNAME"] = LOOPBACK  # else gloo listens on the address of this machine's name
     if hosts > 1:  # they share the cores; one host alone may use them all, as on an instance
         variables["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // hosts))
     return variables

@@ -4,6 +4,7 @@ docs: "How Amazon SageMaker AI Provides Training Information" (2026-11), sagemak
 """
 
 import json
+import sys
 from pathlib import Path
 
 from pocketaws.processes import environment
@@ -11,7 +12,8 @@ from pocketaws.training.channels import input_data_config
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 INSTANCE_GROUP = "homogeneousCluster"  # what AWS calls the group of a job that names none
-LOOPBACK = "lo"  # hosts of a job reach each other here; a container on AWS has eth0
+# Hosts of a job reach each other here; a container on AWS has eth0.
+LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
 
 class HostFolder:

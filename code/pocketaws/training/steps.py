@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from pocketaws.processes import environment, requirements_check
-from pocketaws.training import source_code
+from pocketaws.training import source_code, torchrun
 from pocketaws.training.channels import input_data_config
 from pocketaws.training.drivers import DRIVERS, Drivers, requirements_variable
 from pocketaws.training.failure import algorithm_error
@@ -42,6 +42,7 @@ def base_environment(job, settings, folder: HostFolder, host: str, hosts: int) -
     code = folder.code if is_script else folder.data / "code"
     search_paths(env, given, folder, settings.python, code)
     environment.write_launchers(folder.bin, settings.python)
+    torchrun.write_launcher(folder.bin, settings.python)
     return env
 
 
@@ -61,8 +62,11 @@ def source_uri(script: ScriptEnvironment) -> str | None:
     return str(script.submit_directory) if script.submit_directory else None
 
 
-def script_steps(script: ScriptEnvironment, env: dict, python: str) -> list[Step]:
-    """Steps of a script-mode job whose source directory lies in folder.code."""
+def script_steps(script: ScriptEnvironment, env: dict, python: str, master_port: int) -> list[Step]:
+    """Steps of a script-mode job whose source directory lies in folder.code.
+
+    master_port   where the processes of the job's hosts meet
+    """
     folder, entry_point = script.folder, script.entry_point
     if not isinstance(entry_point, str):
         raise algorithm_error(f"sagemaker_program is {entry_point!r}, not the name of a script", exit_code=1)
@@ -73,8 +77,12 @@ def script_steps(script: ScriptEnvironment, env: dict, python: str) -> list[Step
         name = wrong[0].removeprefix("SM_HP_")
         raise algorithm_error(f"hyperparameter {name!r} cannot become an environment variable", exit_code=1)
     cwd = str(folder.code)
-    env = {**env, **variables}
-    argv = source_code.command(folder.code, entry_point, script.arguments(), python)
+    env = {**env, **variables, **torchrun.meeting_place(script, master_port)}
+    if torchrun.is_wanted(script):
+        argv = torchrun.command(script)
+        env.update(torchrun.variables(script))
+    else:
+        argv = source_code.command(folder.code, entry_point, script.arguments(), python)
     steps, said = _installs(folder, entry_point, env, python)
     return [*steps, Step(SCRIPT, argv, cwd, env, said + header(script, argv))]
 

@@ -6,7 +6,7 @@ import time
 from pocketaws.processes.host import Host
 from pocketaws.processes.last_error import error_message
 from pocketaws.processes.log_stream import LogStream
-from pocketaws.training import drivers, steps
+from pocketaws.training import drivers, rank_errors, steps
 from pocketaws.training.failure import (
     JobFailure,
     JobStopped,
@@ -17,6 +17,7 @@ from pocketaws.training.failure import (
 from pocketaws.training.layout import LOG_GROUP, HostFolder, host_names
 from pocketaws.training.metrics import MetricScan
 
+PEER_SPEAKS_WITHIN_S = 3.0  # a host that lost its connection waits so long for what another one says
 FAILED_PEER_GRACE_S = 5.0  # what the other hosts get when one host's script has failed
 DRIVER_FAILED = "Command failed with exit code"  # SDK 3's drivers, common/utils.py
 
@@ -37,6 +38,7 @@ class TrainingPhase:
         self._drivers: list[drivers.Drivers] = []
         self._left: dict[Host, list[steps.Step]] = {}  # what a host has still to do, the running step first
         self._metrics: MetricScan | None = None
+        self.killed = False  # whether something had to be ended by SIGKILL
 
     def say(self, text: str) -> None:
         """A line of the engine's own in the first host's log."""
@@ -46,18 +48,20 @@ class TrainingPhase:
     def run(self) -> str:
         """Run everything; the job's last SecondaryStatus. Raises JobFailure, JobStopped."""
         stopping = self._job.request.get("StoppingCondition", {})
-        until = time.monotonic() + stopping.get("MaxRuntimeInSeconds", 86400)
+        left_s = stopping.get("MaxRuntimeInSeconds", 86400) - self._run.plan.trained_s
+        limits = [(time.monotonic() + left_s, "MaxRuntimeExceeded")]
+        limits.append((self._run.wait_until, "MaxWaitTimeExceeded"))
         self._open_logs()
         names = host_names(self._job.request)
         for name, log in zip(names, self._logs, strict=True):
             self._hosts.append(Host(name, self._settings.python, log, self._tell))
-        port = drivers.free_port() if self._argv and len(names) > 1 else 0
+        port = drivers.free_port()
         for host, folder in zip(self._hosts, self._run.folders, strict=True):
             self._left[host] = self._prepare(host, folder, port)
         self._run.start_background()
         for host in self._hosts:
             self._next_step(host)
-        return self._wait(until)
+        return self._wait(*min(limits))
 
     def end(self) -> None:
         """End every process, read every log to its end, publish every metric. Safe to call at any point."""
@@ -75,15 +79,17 @@ class TrainingPhase:
     def _open_logs(self) -> None:
         job, clients = self._job, self._run.clients
         has_metrics = bool(job.request["AlgorithmSpecification"].get("MetricDefinitions"))
-        epoch = int(time.time())
+        epoch = self._run.log_epoch()
         for name in host_names(job.request):
-            on_lines = self._scan if has_metrics else None
+            on_lines = self._scan if has_metrics or self._run.plan.waits_for_a_word else None
             stream = f"{job.name}/{name}-{epoch}"
             self._logs.append(LogStream(clients.get("logs"), LOG_GROUP, stream, on_lines))
         if has_metrics:
             self._metrics = MetricScan(job, clients.get("cloudwatch"), self._settings.python, self.say)
 
     def _scan(self, lines: list[str], moment_ms: int) -> None:
+        if self._run.plan.reads(lines):
+            self._run.interrupt(self._settings.term_grace_s)
         if self._metrics:
             self._metrics.feed(lines, moment_ms)
 
@@ -98,7 +104,7 @@ class TrainingPhase:
         uri = steps.source_uri(script)
         if uri:
             self._run.fetch_source(uri, folder)
-        return steps.script_steps(script, env, self._settings.python)
+        return steps.script_steps(script, env, self._settings.python, port)
 
     def _next_step(self, host: Host) -> None:
         step = self._left[host][0]
@@ -107,31 +113,45 @@ class TrainingPhase:
     def _tell(self, host: Host, event: dict) -> None:
         self._run.inbox.put(("host", host, event))
 
-    def _wait(self, until: float) -> str:
-        """Serve events until every host is done. The first reason to end is the one that counts."""
+    def _wait(self, until: float, limit: str) -> str:
+        """Serve events until every host is done. The first reason to end is the one that counts.
+
+        until, limit   when the job has run for too long, and the SecondaryStatus that it then ends as
+        """
         reason: str | JobFailure | None = None
+        term_at: float | None = None
         kill_at: float | None = None
         while self._left:
             now = time.monotonic()
             if reason is None and now >= until:
-                reason, kill_at = "MaxRuntimeExceeded", self._terminate(self._settings.term_grace_s)
+                reason, kill_at = limit, self._terminate(self._settings.term_grace_s)
                 self._job.move("Stopping")
+            if reason is None and self._run.plan.is_due():
+                reason, kill_at = "Interrupted", self._terminate(self._settings.term_grace_s)
+            if term_at is not None and now >= term_at:
+                term_at, kill_at = None, self._terminate(FAILED_PEER_GRACE_S)
             if kill_at is not None and now >= kill_at:
                 kill_at = None
+                self.killed = True
                 for host in self._left:
                     host.kill()
             try:
-                event = self._run.inbox.get(timeout=self._patience(reason, until, kill_at))
+                event = self._run.inbox.get(timeout=self._patience(reason, until, term_at, kill_at))
             except queue.Empty:
                 continue
             if event[0] == "host":
-                failure = self._step_ended(event[1], event[2], ending=reason is not None)
-                if failure and reason is None:
-                    reason, kill_at = failure, self._terminate(FAILED_PEER_GRACE_S)
+                failure = self._step_ended(event[1], event[2], reason)
+                if failure and failure.lost_peer:  # the one that it lost may say why
+                    reason, term_at = failure, time.monotonic() + PEER_SPEAKS_WITHIN_S
+                elif failure:
+                    reason, term_at, kill_at = failure, None, self._terminate(FAILED_PEER_GRACE_S)
             elif event[0] == "stop" and reason is None:
                 reason, kill_at = "Stopped", self._terminate(self._settings.term_grace_s)
+            elif event[0] == "interrupt" and reason is None and event[2] == self._run.attempt:
+                notice_s = event[1]
+                reason, kill_at = "Interrupted", self._terminate(notice_s) if notice_s else time.monotonic()
             elif event[0] == "close":
-                reason, kill_at = "Closed", self._terminate(event[1])
+                reason, term_at, kill_at = "Closed", None, self._terminate(event[1])
         return self._outcome(reason)
 
     def _outcome(self, reason: str | JobFailure | None) -> str:
@@ -146,13 +166,15 @@ class TrainingPhase:
                 log.say(steps.info("Reporting training SUCCESS"))
         return reason or "Completed"
 
-    @staticmethod
-    def _patience(reason, until: float, kill_at: float | None) -> float | None:
+    def _patience(self, reason, until: float, *moments: float | None) -> float | None:
         """Seconds until something is due; None when only an event can change anything."""
-        due = [kill_at] if kill_at is not None else []
+        now = time.monotonic()
+        due = [moment - now for moment in moments if moment is not None]
         if reason is None:
-            due.append(until)
-        return max(0.0, min(due) - time.monotonic()) if due else None
+            due.append(until - now)
+            interruption = self._run.plan.due_in_s()
+            due += [] if interruption is None else [interruption]
+        return max(0.0, min(due)) if due else None
 
     def _terminate(self, grace_s: float) -> float:
         """SIGTERM to every host that still runs; the time to kill what is left."""
@@ -160,17 +182,23 @@ class TrainingPhase:
             host.terminate()
         return time.monotonic() + grace_s
 
-    def _step_ended(self, host: Host, event: dict, ending: bool) -> JobFailure | None:
-        """Go on with a host's next step; its failure, if it has failed."""
+    def _step_ended(self, host: Host, event: dict, reason: str | JobFailure | None) -> JobFailure | None:
+        """Go on with a host's next step; its failure, if that is why the job fails.
+
+        reason   why the job is ending already
+        """
         if host not in self._left:
             return None
         step = self._left[host].pop(0)
         good = event["event"] == "exited" and event["code"] == 0
-        if good and self._left[host] and not ending:
+        if good and self._left[host] and reason is None:
             self._next_step(host)
             return None
         del self._left[host]
-        return None if good or ending else self._failure(host, step, event)
+        if good or not (reason is None or (isinstance(reason, JobFailure) and reason.lost_peer)):
+            return None
+        failure = self._failure(host, step, event)
+        return None if reason and failure.lost_peer else failure
 
     def _failure(self, host: Host, step: steps.Step, event: dict) -> JobFailure:
         """Read the host's log to its end, then say why its step failed."""
@@ -180,9 +208,11 @@ class TrainingPhase:
         if event["event"] == "failed":
             command = cut(" ".join(step.argv), 300)
             text, code = f'{step.kind}:\nErrorMessage "{event["error"]}"\nCommand "{command}"', 1
+            lost_peer = False
         else:
             code = event["code"]
             text = script_error(step.kind, code, step.argv, log.tail, event["oom"])
+            lost_peer = rank_errors.is_lost_peer(text) or rank_errors.was_told_to_end(code, log.tail)
         written = _failure_file(folder)
         if step.kind == steps.CONTAINER:
             code = code if code >= 0 else 128 - code
@@ -193,7 +223,9 @@ class TrainingPhase:
             return algorithm_error(text, code)
         log.say(steps.info("Reporting training FAILURE", "ERROR"))
         log.say(steps.info(text, "ERROR"))
-        return algorithm_error(written or text, 1)  # the toolkit exits 1 whatever the script's code was
+        failure = algorithm_error(written or text, 1)  # the toolkit exits 1 whatever the script's code was
+        failure.lost_peer = lost_peer and not written
+        return failure
 
 
 def _failure_file(folder: HostFolder) -> str:
