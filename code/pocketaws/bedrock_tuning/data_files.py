@@ -1,17 +1,22 @@
 """Data files of a customization: S3 objects read line by line, in flat memory, and kept on disk."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pocketaws.bedrock_tuning.training_rules import MAX_LINE_BYTES, TRAINING, Problem
+from pocketaws.bedrock_tuning.training_rules import MAX_LINE_BYTES, TRAINING, VALIDATION, Problem
 from pocketaws.s3_files import S3FilesError, split_uri
 
 CHUNK_BYTES = 1 << 20
-# Titan's files: 1 GB to train on, 100 MB to validate with (model-customization-prepare, read 2026-11). For
-# the other families no size is documented; chosen: the same, as the local AWS keeps all objects in memory.
-MAX_BYTES = {"training": 10**9, "validation": 10**8}
+# What a family's limits say, "max_training_bytes" and "max_validation_bytes", are Titan's 1 GB and 100 MB
+# (model-customization-prepare, read 2026-11). Of the others no size is documented; chosen: what one PUT to S3
+# takes, 5 GB (Amazon S3 user guide, upload-objects, read 2026-11).
+ONE_PUT = 5 * 1024**3
+# "These file names can consist of only alphanumeric characters, underscores, hyphens, slashes, and dots"
+# (Nova user guide, fine-tune-prepare-data-understanding, read 2026-11); held for every family.
+NAME = re.compile(r"[\w./-]+", re.ASCII)
 
 
 class DataFile:
@@ -25,17 +30,23 @@ class DataFile:
         self.bucket, self.key = split_uri(uri)
         self.name = self.key.rpartition("/")[2]
 
-    def file_problems(self) -> Iterator[Problem]:
-        """wrong-extension and file-too-large, without reading the file. Raises S3FilesError."""
+    def file_problems(self, limits: dict) -> Iterator[Problem]:
+        """What is wrong with the file's name, place and size, without reading it. Raises S3FilesError."""
+        if self.kind == VALIDATION and not limits.get("validation", True):
+            text = "this model takes no validation data."  # Nova 2: validate_dataset_level of AWS's validator
+            yield Problem(0, "validation-not-supported", text, self.kind)
+            return
+        if not NAME.fullmatch(self.key):
+            text = f"the name {self.key!r} has characters beyond letters, digits, '_', '-', '/' and '.'."
+            yield Problem(0, "bad-file-name", text, self.kind)
         if not self.key.endswith(".jsonl"):  # check_jsonl_file of AWS's validator
             yield Problem(
                 0, "wrong-extension", f"the file is called {self.name}; it must end in .jsonl.", self.kind
             )
-        size, most = self._size(), MAX_BYTES[self.kind]
+        size, most = self._size(), limits.get(f"max_{self.kind}_bytes", ONE_PUT)
         if size > most:
-            yield Problem(
-                0, "file-too-large", f"the file has {size:,} bytes, and {most:,} are the most.", self.kind
-            )
+            text = f"the file has {size:,} bytes, and {most:,} are the most."
+            yield Problem(0, "file-too-large", text, self.kind)
 
     def lines(self, copy: Path, should_stop=lambda: None) -> Iterator[bytes]:
         """The file's lines, each without its line feed; what is read is written to `copy`.

@@ -2,8 +2,8 @@
 
 The same mathematics as transformers' LlamaForCausalLM (a test compares the losses), without what training on
 answers has no use for: no cache, no mask (rows are padded at their end, and no token looks ahead), no logits
-of prompts, and in the last layer no feed-forward of tokens whose next word does not count. That is most tokens
-of a chat.
+of prompts, and in the last layer no feed-forward of tokens whose next word does not count, which is most of a
+chat's.
 """
 
 import json

@@ -7,10 +7,9 @@ value; that it must be there is not documented; chosen.
 """
 
 ROLES = ("user", "assistant")
-# INVALID_TOKENS_TEXT of AWS's validator (see training_rules.py); the guide lists some of them. They may stand
-# nowhere in a text of the conversation.
-RESERVED_WORDS = ("System:", "SYSTEM:", "User:", "USER:", "Bot:", "BOT:", "Assistant:", "ASSISTANT:",
-                  "Thought:", "[EOS]", "<image>", "<video>", "<unk>")  # fmt: skip
+# Nova's reserved keywords: those of the guide, and <unk> of AWS's validator, whose newest form looks for them
+# in every text, wherever they stand and in any case. Its older forms have "Thought:" too; the guide does not.
+RESERVED_WORDS = ("System:", "User:", "Bot:", "Assistant:", "[EOS]", "<image>", "<video>", "<unk>")
 # What a content block may hold on AWS beside text, for one model or another. The model that stands in for all
 # of them here reads text only.
 OTHER_CONTENT = (
@@ -37,8 +36,8 @@ def check_conversation(record: dict, limits: dict) -> int:
     """The characters of a conversation's texts. Raises LineProblem for the first rule that it breaks."""
     _check_version(record, limits)
     characters = 0
-    reserved = limits.get("reserved_words", limits.get("records_together") is not True)
-    for block in _system(record):
+    reserved = limits.get("reserved_words", False)
+    for block in _system(record, limits.get("max_system")):
         characters += _check_text(block, "system", reserved)
     messages = _messages(record)
     for number, message in enumerate(messages, 1):
@@ -51,7 +50,7 @@ def check_conversation(record: dict, limits: dict) -> int:
 
 def _check_version(record: dict, limits: dict) -> None:
     wanted = limits.get("schema_version")
-    strict = limits.get("schema_version_required", limits.get("records_together", False))
+    strict = limits.get("schema_version_required", False)
     if "schemaVersion" not in record:
         if strict:
             raise LineProblem("missing-schema-version", f'the record has no "schemaVersion": "{wanted}".')
@@ -61,7 +60,7 @@ def _check_version(record: dict, limits: dict) -> None:
         raise LineProblem("wrong-schema-version", f'"schemaVersion" is {version!r:.60} and not "{wanted}".')
 
 
-def _system(record: dict) -> list[dict]:
+def _system(record: dict, most: int | None) -> list[dict]:
     system = record.get("system")
     if system is None:
         return []
@@ -70,6 +69,8 @@ def _system(record: dict) -> list[dict]:
     for block in system:
         if not isinstance(block, dict) or not isinstance(block.get("text"), str):
             raise LineProblem("system-not-text", '"system" has an entry that is not {"text": "..."}.')
+    if most is not None and len(system) > most:
+        raise LineProblem("too-many-system", f'"system" has {len(system)} texts; this model takes {most}.')
     return system
 
 
@@ -132,8 +133,9 @@ def _check_content(message: dict, number: int, reserved: bool) -> int:
 
 def _check_text(block: dict, place: str, reserved: bool) -> int:
     text = block["text"]
-    for word in RESERVED_WORDS if reserved else ():
-        if word in text:
+    lower = text.lower() if reserved else ""
+    for word in RESERVED_WORDS:
+        if word.lower() in lower:
             raise LineProblem(
                 "reserved-word", f'{place} has the reserved keyword "{word}". Use another word.'
             )

@@ -8,6 +8,8 @@ Sources, read 2026-11:
   fine-tune-prepare-data-understanding), and the validator AWS publishes,
   aws-samples/amazon-nova-samples, customization/bedrock-finetuning/understanding/dataset_validation.
 - Titan, Llama: "Prepare data for fine-tuning your models" (Bedrock user guide, model-customization-prepare).
+- Llama's one system text and 1,000 validation records: AWS's dataset_validation.py,
+  aws-samples/amazon-bedrock-samples, custom-models/bedrock-fine-tuning/meta-llama/dataset_validation.
 - Empty lines and keys beyond the two: "Troubleshooting model customization issues" (Bedrock user guide,
   fine-tuning-troubleshooting).
 
@@ -80,25 +82,28 @@ def line_problems(lines: Iterable[bytes], limits: dict, counted: Counted, file: 
 
 
 def count_problems(limits: dict, counted: Counted) -> Iterator[Problem]:
-    """too-few-records and too-many-records. Llama's limits are for training and validation together."""
-    together = limits.get("records_together", False)
-    count = sum(counted.records.values()) if together else counted.records.get(TRAINING, 0)
-    if count == 0:
+    """too-few-records and too-many-records. The most is for training and validation together; so is Llama's
+    least, while Nova's is for training.
+    """
+    every, training = sum(counted.records.values()), counted.records.get(TRAINING, 0)
+    if every == 0:
         return  # file-empty has said it
-    what = (
-        "training and validation records together"
-        if together and VALIDATION in counted.records
-        else "records"
+    count, what = (
+        (every, "training and validation") if limits.get("records_together") else (training, "training")
     )
-    least, most = limits.get("min_records", 1), limits.get("max_records")
+    least, most = limits.get("min_records", 1), limits.get("max_records", every)
+    held_out = every - training
     if count < least:
-        yield Problem(
-            0, "too-few-records", f"there are {count:,} {what}, and this model needs at least {least:,}."
+        text = f"there are {count:,} {what} records, and this model needs at least {least:,}."
+        yield Problem(0, "too-few-records", text)
+    if every > most:
+        text = f"there are {every:,} training and validation records, and this model takes at most {most:,}."
+        yield Problem(0, "too-many-records", text)
+    elif held_out > limits.get("max_validation", held_out):
+        text = (
+            f"there are {held_out:,} records, and this model takes at most {limits['max_validation']:,} here."
         )
-    if most is not None and count > most:
-        yield Problem(
-            0, "too-many-records", f"there are {count:,} {what}, and this model takes at most {most:,}."
-        )
+        yield Problem(0, "too-many-records", text, VALIDATION)
 
 
 def _line_problem(line: bytes, limits: dict) -> LineProblem | None:

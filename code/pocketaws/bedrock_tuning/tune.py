@@ -18,8 +18,8 @@ def main(folder: Path) -> int:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         print(
-            f"[failed] tuning in the local AWS needs {', '.join(missing)}, which the Python that runs it does "
-            f"not have. Fix: {sys.executable} -m pip install {' '.join(missing)}",
+            f"[failed] tuning in the local AWS needs {', '.join(missing)}, which its Python does not have. "
+            f"Fix: {sys.executable} -m pip install {' '.join(missing)}",
             flush=True,
         )
         return 1

@@ -102,7 +102,7 @@ class TuningRun:
         yield from hyperparameters.problems(self.job.request.get("hyperParameters", {}), self.limits)
         counted, training = Counted(), DataFile(self.s3, self.job.training_uri)
         for number, file in enumerate([training, *self.validators]):
-            outside = list(file.file_problems())
+            outside = list(file.file_problems(self.limits))
             yield from outside
             if not outside:
                 copy = self.folder / f"{file.kind}-{number}.jsonl"
