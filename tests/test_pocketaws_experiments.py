@@ -1,4 +1,4 @@
-"""Experiments, trials and trial components: one for every training job, named as on AWS, and those of people."""
+"""Experiments, trials and trial components: one for every training job, as on AWS, and those of people."""
 
 from datetime import datetime, timezone
 

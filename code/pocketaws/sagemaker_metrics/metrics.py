@@ -4,8 +4,9 @@
     metrics.batch_get_metrics(MetricQueries=[{"MetricName": "loss", "ResourceArn": <component or job>, …}])
 
 API_metrics_BatchPutMetrics, API_metrics_BatchGetMetrics (read 2026-11). What a query's values look like is
-documented by its members only; chosen: times are seconds since 1970 at the start of a period, values without a
-step count as one step after the other, from 0, and values of one place on the x axis become one by MetricStat.
+documented by its members only; chosen: times are seconds since 1970 at the start of a period, values
+without a step count as one step after the other, from 0, and values of one place on the x axis become one
+by MetricStat.
 """
 
 import math
