@@ -44,6 +44,7 @@ class CustomizationJob(Resource):
         super().__init__("model-customization-job", request["jobName"], region, account,
                          request.get("jobTags"), prefix=f"{base_model.id}/")  # fmt: skip
         self.request, self.base_model, self.hyperparameters = request, base_model, dict(hyperparameters)
+        self.token = request.get("clientRequestToken")
         self.status = "InProgress"
         self.phases = dict.fromkeys(PHASES, "NotStarted")
         self._times: dict[str, dict] = {}

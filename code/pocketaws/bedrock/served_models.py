@@ -10,8 +10,8 @@ In the local AWS every foundation model is stood in for by one: pocketaws/chat-1
 
 Wordings, from public reports read 2026-11: an unknown id, aws-samples/amazon-bedrock-workshop issue 315; the
 end of life and the legacy phase, issue 708 of aws-solutions-library-samples/
-accelerated-intelligent-document-processing-on-aws; no access, repost.aws/knowledge-center/
-bedrock-invokemodel-api-error.
+accelerated-intelligent-document-processing-on-aws; no access and not ready, repost.aws/knowledge-center/
+bedrock-invokemodel-api-error and bedrock-imported-models-modelnotreadyexception.
 """
 
 import re
@@ -34,7 +34,7 @@ LEGACY_PHASE = (
     "Access denied. This Model is marked by provider as Legacy and you have not been actively using the "
     "model in the last 30 days. Please upgrade to an active model on Amazon Bedrock"
 )
-NOT_READY = "The model is not ready for inference. Wait and try again later."  # not documented; chosen
+NOT_READY = "Model is not ready for inference. Wait and try your request again."
 
 
 @dataclass(frozen=True)

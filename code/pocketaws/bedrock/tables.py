@@ -4,6 +4,7 @@ import secrets
 import string
 import threading
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 from pocketaws import folders
@@ -30,6 +31,11 @@ def not_found(message: str) -> AwsError:
     return AwsError("ResourceNotFoundException", message, 404)
 
 
+def in_use(what: str, name: str) -> AwsError:
+    """The error for a name that is taken. Its wording is not documented; chosen."""
+    return AwsError("ConflictException", f"The {what} name {name} is already in use. Choose another name.")
+
+
 def tags_in(tags: list[dict] | None) -> dict:
     """[{"key", "value"}] as {key: value}."""
     return {tag["key"]: tag["value"] for tag in tags or []}
@@ -42,6 +48,8 @@ class Resource:
     prefix    what stands in the ARN before the id: "amazon.nova-micro-v1:0:128k/", or nothing
     """
 
+    token = None  # the clientRequestToken of the request that made it
+
     def __init__(self, kind: str, name: str, region: str, account: str, tags=None, prefix: str = ""):
         self.id, self.name, self.region, self.account = new_id(), name, region, account
         self.arn = arn_of(kind, prefix + self.id, region, account)
@@ -53,7 +61,6 @@ class Table:
     """Resources of one kind, found by ARN, by name or by id. Names are unique in an account and region.
 
     kind   as it stands in the ARN: "model-customization-job"
-    what   what an error calls it: "job"
     """
 
     def __init__(self, kind: str):
@@ -84,6 +91,23 @@ class Table:
             (each for each in self.of(region, account) if identifier in (each.arn, each.name, each.id)), None
         )
 
+    def get(self, identifier: str, region: str, account: str):
+        """The resource with this ARN, name or id. Raises ResourceNotFoundException when there is none."""
+        found = self.find(identifier, region, account)
+        if found is None:
+            what = self.kind.replace("-", " ")
+            raise not_found(f"Could not find the {what} {identifier}.")  # not documented; chosen
+        return found
+
+    def with_token(self, token: str | None, region: str, account: str):
+        """The resource that a request with this clientRequestToken made, None when there is none.
+
+        "If this token matches a previous request, Amazon Bedrock ignores the request, but does not return an
+        error" (API_CreateModelCustomizationJob, 2026-11).
+        """
+        every = self.of(region, account) if token else []
+        return next((each for each in every if each.token == token), None)
+
     def by_arn(self, arn: str):
         """The resource with this ARN, None when there is none."""
         with self._lock:
@@ -112,23 +136,36 @@ class Tables:
         self.import_jobs = Table("model-import-job")
         self.imported_models = Table("imported-model")
         self.inference_profiles = Table("application-inference-profile")
-        self.deleting = threading.Lock()  # held while what uses a model is looked for, and it is taken away
+        self.naming = threading.Lock()  # held while a job's names are looked up and it is added
+        self.using = threading.Lock()  # held while something begins to use a model, or it is deleted
+
+    def every(self) -> tuple[Table, ...]:
+        """All tables: what has tags."""
+        return (self.customization_jobs, self.custom_models, self.deployments, self.provisioned,
+                self.import_jobs, self.imported_models, self.inference_profiles)  # fmt: skip
 
 
 def select(resources: list, request: dict, wanted: Callable = lambda each: True) -> tuple[list, str | None]:
     """One page for a List operation: (resources, token for the next page or None).
 
-    Knows nameContains, creationTimeAfter/Before and createdAfter/Before, sortBy CreationTime, sortOrder
-    (Descending unless asked else), maxResults (1,000) and nextToken.
+    Knows nameContains, creationTimeAfter/Before and createdAfter/Before, and what page_of knows.
     wanted   what else a resource has to be
     """
-    question = {key: value for key, value in request.items() if key not in ("nextToken", "maxResults")}
+    chosen = [each for each in resources if _asked(each, request) and wanted(each)]
+    return page_of(chosen, request, lambda each: [each.created_at.timestamp(), each.arn])
+
+
+def page_of(items: list, request: dict, key: Callable) -> tuple[list, str | None]:
+    """One page of items: sortOrder (Descending unless asked else), maxResults (1,000) and nextToken.
+
+    key   item → [sort value, …, what is the item's alone]
+    """
     return page(
-        [each for each in resources if _asked(each, request) and wanted(each)],
-        key=lambda each: [each.created_at.timestamp(), each.arn],
+        items,
+        key=key,
         size=request.get("maxResults", PAGE),
         token=request.get("nextToken"),
-        question=question,
+        question={name: value for name, value in request.items() if name not in ("nextToken", "maxResults")},
         descending=request.get("sortOrder", "Descending") == "Descending",
     )
 
@@ -138,7 +175,12 @@ def _asked(resource, request: dict) -> bool:
     after = request.get("creationTimeAfter", request.get("createdAfter"))
     before = request.get("creationTimeBefore", request.get("createdBefore"))
     return (
-        (after is None or made > when(after))
-        and (before is None or made < when(before))
+        (after is None or made > _seconds(after))
+        and (before is None or made < _seconds(before))
         and request.get("nameContains", "").lower() in resource.name.lower()
     )
+
+
+def _seconds(value) -> float:
+    """Seconds since 1970 of a request's timestamp; rest-json's parser gives a datetime in UTC, naive."""
+    return value.replace(tzinfo=timezone.utc).timestamp() if isinstance(value, datetime) else when(value)

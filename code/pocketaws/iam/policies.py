@@ -50,8 +50,11 @@ def evaluate(documents: Iterable, action: str, resource: str, keys: dict) -> tup
     return "implicitDeny", [], missing
 
 
-def trusts(document: str, service: str) -> bool:
-    """Whether a role's trust policy lets a service such as "sagemaker.amazonaws.com" assume it."""
+def trusts(document: str, service: str, keys: dict | None = None) -> bool:
+    """Whether a role's trust policy lets a service such as "sagemaker.amazonaws.com" assume it.
+
+    keys   {condition key, lower case: list of values} of the call; None: conditions are not looked at
+    """
     effects = set()
     for statement in statements(document):
         principal = statement.get("Principal", {})
@@ -60,7 +63,8 @@ def trusts(document: str, service: str) -> bool:
         )
         actions = as_list(statement.get("Action", []))
         if any(wildcard_match(pattern, "sts:AssumeRole", True) for pattern in actions):
-            if service in services or "*" in services:
+            unmet = [] if keys is None else _unmet(statement.get("Condition", {}), keys)
+            if (service in services or "*" in services) and not unmet:
                 effects.add(statement["Effect"])
     return effects == {"Allow"}
 
