@@ -213,3 +213,46 @@ def test_metrics_for_a_component_that_is_not_there_are_refused(aws):
     put = [{"MetricName": "loss", "Timestamp": MOMENT, "Value": 1.0}]
     call = aws.client("sagemaker-metrics").batch_put_metrics
     assert refused(call, TrialComponentName="nowhere", MetricData=put)[0] == "ResourceNotFound"
+
+
+# --- Search
+
+
+def found(aws, resource: str, *filters: tuple, **more) -> list:
+    """The records that match (name, operator, value) filters."""
+    expression = {
+        "Filters": [dict(zip(("Name", "Operator", "Value"), each, strict=True)) for each in filters]
+    }
+    answer = aws.sagemaker.search(Resource=resource, SearchExpression=expression, **more)
+    return [record for row in answer["Results"] for record in row.values()]
+
+
+def test_components_are_found_by_experiment_metric_and_parameter_and_sorted_by_a_metric(aws, trial):
+    experiment, name = trial
+    jobs = []
+    for rate, loss in (("0.001", 0.5), ("0.01", 0.25), ("0.1", 2.0)):
+        config = {"ExperimentName": experiment, "TrialName": name}
+        jobs.append(create(aws, HyperParameters={"learning_rate": rate}, ExperimentConfig=config))
+        jobs[-1].metrics.add("eval:loss", loss, MOMENT)
+    inside = ("Parents.ExperimentName", "Equals", experiment)
+    by_loss = {"SortBy": "metrics.eval:loss.min", "SortOrder": "Ascending"}
+    rows = found(aws, "ExperimentTrialComponent", inside, **by_loss)
+    names = [f"{job.name}-aws-training-job" for job in jobs]
+    assert [row["TrialComponentName"] for row in rows] == [names[1], names[0], names[2]]
+    assert rows[0]["Parents"] == [{"TrialName": name, "ExperimentName": experiment}]
+    assert rows[0]["SourceDetail"]["TrainingJob"]["TrainingJobName"] == jobs[1].name
+    good = found(aws, "ExperimentTrialComponent", inside, ("Metrics.eval:loss.Last", "LessThan", "1"))
+    assert {row["TrialComponentName"] for row in good} == set(names[:2])
+    high = found(aws, "ExperimentTrialComponent", inside, ("Parameters.learning_rate", "GreaterThan", "0.05"))
+    assert [row["TrialComponentName"] for row in high] == names[2:]
+    (row,) = found(aws, "ExperimentTrial", ("TrialName", "Equals", name))
+    assert {each["TrialComponentName"] for each in row["TrialComponentSummaries"]} == set(names)
+    (row,) = found(
+        aws, "Experiment", ("Description", "Contains", "rates"), ("ExperimentName", "Equals", experiment)
+    )
+    assert row["ExperimentName"] == experiment
+
+
+def test_a_property_that_a_component_does_not_have_is_refused(aws):
+    code, message = refused(found, aws, "ExperimentTrialComponent", ("Nonsense", "Equals", "1"))
+    assert code == "ValidationException" and "'Nonsense'" in message

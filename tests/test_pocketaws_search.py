@@ -148,5 +148,5 @@ def test_a_filter_that_cannot_be_is_a_validation_error(aws, filters, words):
 
 
 def test_search_over_something_else_is_refused_by_name(aws):
-    code, message = refused(aws.sagemaker.search, Resource="Experiment")
-    assert code == "NotImplemented" and "Search over Experiment" in message
+    code, message = refused(aws.sagemaker.search, Resource="Pipeline")
+    assert code == "NotImplemented" and "Search over Pipeline" in message

@@ -1,10 +1,12 @@
-"""Search over training jobs, endpoints, model package groups and their versions.
+"""Search over jobs, tuning jobs, experiments, trials, their components, endpoints, and the model registry.
 
 Filters, nested filters, sub-expressions.
 
 Rules from API_Filter, API_NestedFilters and API_SearchExpression (read 2026-11): a filter without Operator
 and Value asks whether the property exists; numbers compare as numbers; Contains and In are for text only, the
-ordering operators for numbers and times only; one Contains in an expression, Tags apart.
+ordering operators for numbers and times only; one Contains in an expression, Tags apart. A metric of a trial
+component is "Metrics.<name>.<statistic>", also in lower case, as the SDK's ExperimentAnalytics sorts by
+"metrics.test:accuracy.max".
 """
 
 from pocketaws import models
@@ -12,6 +14,7 @@ from pocketaws.errors import not_here, validation_error
 from pocketaws.operations import operation
 from pocketaws.sagemaker.jobs import page, when
 from pocketaws.sagemaker.tags import as_list, tables, tags_of
+from pocketaws.sagemaker.trial_components import trials_of
 
 ORDERING = {
     "GreaterThan": lambda a, b: a > b,
@@ -20,13 +23,24 @@ ORDERING = {
     "LessThanOrEqualTo": lambda a, b: a <= b,
 }
 NUMBERS = ("integer", "long", "float", "double")
-# Resource of a Search, which is its shape's name too → kind in the ARN
+# Resource of a Search, its shape's name and key in the answer too, but for SHAPES → kind in the ARN
 KINDS = {
     "TrainingJob": "training-job",
     "Endpoint": "endpoint",
     "ModelPackage": "model-package",
     "ModelPackageGroup": "model-package-group",
+    "Experiment": "experiment",
+    "ExperimentTrial": "experiment-trial",
+    "ExperimentTrialComponent": "experiment-trial-component",
+    "HyperParameterTuningJob": "hyper-parameter-tuning-job",
 }
+# Resource → (its shape, its key in the answer)
+SHAPES = {
+    "ExperimentTrial": ("Trial", "Trial"),
+    "ExperimentTrialComponent": ("TrialComponent", "TrialComponent"),
+    "HyperParameterTuningJob": ("HyperParameterTuningJobSearchEntity", "HyperParameterTuningJob"),
+}
+COMPONENT = "ExperimentTrialComponent"
 
 
 @operation("sagemaker", "Search")
@@ -45,28 +59,62 @@ def search(context, request: dict) -> dict:
     expression = request.get("SearchExpression", {})
     _check_expression(expression, resource)
     table = tables(context.state)[KINDS[resource]]
-    records = [record_of(each, resource) for each in table.of(context.region, context.account)]
+    items = table.of(context.region, context.account)
+    records = [record_of(each, resource, _more(context, each, resource)) for each in items]
     found = [record for record in records if matches(record, expression)]
     by = request.get("SortBy", "LastModifiedTime" if resource != "ModelPackageGroup" else "CreationTime")
+    name = SHAPES.get(resource, (resource, resource))[1]
     kind = property_kind(by, resource)
     question = {key: value for key, value in request.items() if key not in ("NextToken", "MaxResults")}
     chosen, token = page(
         found,
-        key=lambda record: [*_sort_value(record, by, kind), record[f"{resource}Arn"]],
+        key=lambda record: [*_sort_value(record, by, kind), record[f"{name}Arn"]],
         size=request.get("MaxResults", 10),
         token=request.get("NextToken"),
         question=question,
         descending=request.get("SortOrder", "Descending") == "Descending",
     )
     hits = {"Value": len(found), "Relation": "EqualTo"}
-    return {"Results": [{resource: record} for record in chosen], "NextToken": token, "TotalHits": hits}
+    return {"Results": [{name: record} for record in chosen], "NextToken": token, "TotalHits": hits}
 
 
-def record_of(item, resource: str) -> dict:
-    """A resource as Search shows it: of its description what the shape of that name has, and its tags."""
-    members = models.service_model("sagemaker").shape_for(resource).members
-    described = {**item.describe(), "Tags": as_list(tags_of(item))}
+def record_of(item, resource: str, more: dict | None = None) -> dict:
+    """A resource as Search shows it: of its description, its tags and `more`, what its shape has."""
+    members = _shape(resource).members
+    described = {**item.describe(), "Tags": as_list(tags_of(item)), **(more or {})}
     return {name: value for name, value in described.items() if name in members}
+
+
+def _shape(resource: str):
+    return models.service_model("sagemaker").shape_for(SHAPES.get(resource, (resource, resource))[0])
+
+
+def _more(context, item, resource: str) -> dict:
+    """What Search alone tells of trials and trial components: what is in them, and what they are in."""
+    if resource == "ExperimentTrial":
+        parts = (
+            "TrialComponentName",
+            "TrialComponentArn",
+            "TrialComponentSource",
+            "CreationTime",
+            "CreatedBy",
+        )
+        inside = [each.summary() for each in item.components()]
+        return {
+            "TrialComponentSummaries": [{key: each[key] for key in parts if key in each} for each in inside]
+        }
+    if resource != COMPONENT:
+        return {}
+    parents = [
+        {"TrialName": trial.name, "ExperimentName": trial.experiment.name}
+        for trial in trials_of(context, item)
+    ]
+    more: dict = {"Parents": parents} if parents else {}
+    if item.job:
+        more["SourceDetail"] = {"SourceArn": item.job.arn, "TrainingJob": record_of(item.job, "TrainingJob")}
+        run = item.job.request.get("ExperimentConfig", {}).get("RunName")
+        more |= {"RunName": run} if run else {}
+    return more
 
 
 def matches(record: dict, expression: dict) -> bool:
@@ -84,6 +132,8 @@ def matches(record: dict, expression: dict) -> bool:
 def values_of(record, name: str) -> list:
     """Every value of a property: "Tags.team", "HyperParameters.lr", "InputDataConfig.ChannelName"."""
     head, _, rest = name.partition(".")
+    if head.lower() in ("metrics", "parameters") and rest and "TrialComponentName" in record:
+        return _component_values(record, head.lower(), rest)
     if head == "Metrics":
         return [item["Value"] for item in record.get("FinalMetricDataList", []) if item["MetricName"] == rest]
     if head == "Tags" and rest:
@@ -98,13 +148,30 @@ def values_of(record, name: str) -> list:
     return found
 
 
+def _component_values(record: dict, head: str, rest: str) -> list:
+    """Values of "metrics.<name>.<statistic>" and "parameters.<name>" of a trial component."""
+    if head == "parameters":
+        found = record.get("Parameters", {}).get(rest, {})
+        return list(found.values())
+    name, _, statistic = rest.rpartition(".")
+    return [
+        value
+        for item in record.get("Metrics", [])
+        if item["MetricName"] == name
+        for key, value in item.items()
+        if key.lower() == statistic.lower()
+    ]
+
+
 def property_kind(name: str, resource: str = "TrainingJob") -> str:
     """Kind of a property: text, number, time, boolean, structure, or either (text or number).
 
     Raises a ValidationException when the resource has no such property.
     """
     head, _, rest = name.partition(".")
-    shape = models.service_model("sagemaker").shape_for(resource)
+    shape = _shape(resource)
+    if rest and resource == COMPONENT and head.lower() in ("metrics", "parameters"):
+        return {"metrics": "number", "parameters": "either"}[head.lower()]
     if rest and head == "Tags":
         return "text"
     if rest and resource == "TrainingJob" and head in ("Metrics", "HyperParameters"):
