@@ -43,6 +43,10 @@ class ModelProcess:
         """Whether it can answer, or may come to."""
         return not self._ended.is_set()
 
+    def ended_within(self, seconds: float) -> bool:
+        """Wait for the news of its end: a broken connection is there a moment earlier."""
+        return self._ended.wait(seconds)
+
     def start(self) -> None:
         """Begin; `up` tells how it went. Returns at once."""
         threading.Thread(target=self._come_up, name=f"model {self.model.name}", daemon=True).start()
@@ -81,6 +85,7 @@ class ModelProcess:
             except (FileNotFoundError, ValueError):
                 continue
             if connections.ping() == 200:
+                connections.close()  # keep none: what no new connection can be made to never had the question
                 self.up.set_result(connections)
                 return
 

@@ -16,8 +16,8 @@ from pocketaws.hosting.errors import ContainerGone, ContainerRefused, ContainerT
 KEEP = 4  # processes; one takes about 400 MB, most of it PyTorch
 IDLE_S = 600.0
 LOOK_EVERY_S = 15.0
-# A new connection for each question: when none can be made, the process never had it, and the next one may.
-HEADERS = {"Content-Type": "application/json", "Connection": "close"}
+NEWS_S = 0.5  # from a broken connection to the news that its process has ended, at most
+HEADERS = {"Content-Type": "application/json"}
 
 
 class Serving:
@@ -81,6 +81,7 @@ class Serving:
             except ContainerTimeout as err:
                 raise ModelTimeout(str(err)) from err
             except ContainerGone as err:
+                process.ended_within(NEWS_S)
                 raise ModelGone(str(err)) from err
             finally:
                 if asked.exchange is None or asked.over:
@@ -191,6 +192,7 @@ class Asked:
         except ContainerTimeout as err:
             raise ModelTimeout(str(err)) from err
         except ContainerGone as err:
+            self._process.ended_within(NEWS_S)  # so that the next question finds it gone
             raise ModelGone(str(err)) from err
         finally:
             self.close()
