@@ -19,6 +19,7 @@ from tuneaws.bedrock_data.families import BedrockDataError, Family
 from tuneaws.bedrock_data.rules import CONVERT, RULES, breaches, shown, texts, unread_keys
 
 SHOWN = 1000  # problems a report keeps; all are counted
+TOKENS_AROUND = 8  # of a chat template, for each text: not documented; chosen, above what public ones need
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class FileCount:
     records: int = 0
     characters: int = 0
     longest: int = 0  # characters of the longest record
+    most_tokens: int = 0  # no tokenizer gives more: one a byte, a few for each text, cut at the limit
     size: int = 0  # bytes
     unread: dict = field(default_factory=dict)
 
@@ -139,13 +141,20 @@ def problems(path, family: Family, role: str = "training",
             record, breach = _parse(raw, number)
             count.records += 1  # a broken line too: AWS counts lines
             if breach is None:
-                length = sum(len(text) for _, text in texts(record)) if isinstance(record, dict) else 0
-                count.characters += length
-                count.longest = max(count.longest, length)
+                _measure(record, family, count)
                 for key in unread_keys(record):
                     count.unread.setdefault(key, [0, number])[0] += 1
             for rule, seen, fix in [breach] if breach else breaches(record, family):
                 yield Problem(path.name, number, rule, seen, fix)
+
+
+def _measure(record, family: Family, count: FileCount) -> None:
+    said = [text for _, text in texts(record)] if isinstance(record, dict) else []
+    length = sum(map(len, said))
+    count.characters += length
+    count.longest = max(count.longest, length)
+    most = sum(len(text.encode("utf-8", "replace")) + TOKENS_AROUND for text in said)
+    count.most_tokens += min(most, family.max_tokens)
 
 
 def check_hyperparameters(values: dict, family: Family) -> list[Problem]:

@@ -1,0 +1,70 @@
+"""A tuned model for the lessons: the newest that was made of these rows, or a new one."""
+
+import tempfile
+
+from tuneaws import bedrock_data, handover
+from tuneaws.bedrock_jobs.errors import FREE_WAY, BedrockJobError
+from tuneaws.bedrock_jobs.models import gate
+from tuneaws.bedrock_jobs.requests import hyperparameters, new_name, request
+from tuneaws.bedrock_jobs.role import ensure_role
+from tuneaws.bedrock_jobs.running import TUNE_FIRST, find, get, start
+from tuneaws.bedrock_jobs.watching import watch
+
+
+def data_prefix(source: str, family) -> str:
+    """Where the files for a family lie in the bucket: "data/dialogues/bedrock/nova"."""
+    return f"{handover.data_prefix(source)}/bedrock/{family.name}"
+
+
+def role_for(cfg, session, bucket: str, imports: bool = True) -> str:
+    """The configured role, or one that is made for this bucket. Free."""
+    if cfg.bedrock.role_arn:
+        return cfg.bedrock.role_arn
+    iam = session.client("iam")
+    return ensure_role(iam, session.account, session.region, bucket, tags=cfg.project.tags, imports=imports)
+
+
+def request_from(cfg, session, bucket: str, uris: dict, name: str | None = None) -> dict:
+    """The request of the configured job on uploaded files; makes the role if there is none. Starts nothing.
+
+    uris    {"training": "s3://…", "validation": …}, from bedrock_data.upload()
+    Raises  BedrockJobError if the model can't be tuned here; bedrock_data.BedrockDataError
+    """
+    section = cfg.bedrock
+    model_id = gate(session.client("bedrock"), section.model_id)
+    values = hyperparameters(bedrock_data.family(model_id), section.epochs, section.learning_rate,
+                             section.warmup_steps)
+    role = role_for(cfg, session, bucket)
+    return request(name or new_name(cfg.project.name), model_id, role, uris["training"],
+                   f"s3://{bucket}/bedrock", values, uris.get("validation"), cfg.project.tags)
+
+
+def find_or_tune(cfg, session, bucket: str, rows: dict) -> dict:
+    """Return the newest completed job on these rows; in local, tune a model when there is none.
+
+    cfg, session  from config.load() and session.connect()
+    rows          {"train": "s3://.../", ...}, from handover.find_or_make_rows()
+    Returns       what GetModelCustomizationJob says of it; its outputModelArn is the model
+    Raises        BedrockJobError on aws when there is none, where tuning costs money
+    """
+    bedrock, s3 = session.client("bedrock"), session.client("s3")
+    family = bedrock_data.family(cfg.bedrock.model_id)
+    prefix = f"s3://{bucket}/{data_prefix(cfg.dataset.source, family)}/"
+    for summary in find(bedrock, cfg.project.tags, "Completed"):
+        job = get(bedrock, summary["jobArn"])
+        if job["trainingDataConfig"]["s3Uri"].startswith(prefix) and "outputModelArn" in job:
+            print(f"model: from {job['jobName']}")
+            return job
+    if session.where == "aws":
+        raise BedrockJobError(f"no completed customization job of yours was trained on {prefix}.\n"
+                              f"Fix: {TUNE_FIRST},\n{FREE_WAY}")
+    print("model: none was tuned on these rows yet, so it is tuned now as lesson 14 does")
+    with tempfile.TemporaryDirectory() as folder:
+        made = bedrock_data.from_frozen_rows(s3, rows, folder, family)
+        uris = bedrock_data.upload(s3, bucket, prefix.removeprefix(f"s3://{bucket}/"), made.training, family,
+                                   made.validation)
+    job = watch(bedrock, start(bedrock, request_from(cfg, session, bucket, uris))["jobArn"], poll_s=0.5)
+    if job["status"] != "Completed":
+        reason = job.get("failureMessage", "(no reason)")
+        raise BedrockJobError(f"{job['jobName']} is {job['status']}: {reason}")
+    return job
