@@ -247,6 +247,7 @@ NOT_HERE = [
     ("Autotune", {"Mode": "Enabled"}),
     (f"{CONFIG}.TuningJobCompletionCriteria.ConvergenceDetected", {"CompleteOnConvergence": "Enabled"}),
     (f"{CONFIG}.ParameterRanges.AutoParameters", [{"Name": "x", "ValueHint": "1"}]),
+    (f"{DEFINITION}.HyperParameterTuningResourceConfig.InstanceConfigs", [MACHINE]),
 ]  # fmt: skip
 WRONG = [
     (f"{CONFIG}.ParameterRanges", {}, "no range"),
@@ -280,6 +281,17 @@ def test_a_request_that_aws_would_refuse_is_refused_before_anything_starts(aws, 
     assert code == "ValidationException" and words in message
     name = {"HyperParameterTuningJobName": request["HyperParameterTuningJobName"]}
     assert refused(aws.sagemaker.describe_hyper_parameter_tuning_job, **name)[0] == "ResourceNotFound"
+
+
+def test_the_machine_may_be_named_as_sdk_2_names_it(aws):
+    request = request_for(aws, jobs=1, parallel=1)
+    definition = request["TrainingJobDefinition"]
+    definition["HyperParameterTuningResourceConfig"] = definition.pop("ResourceConfig")
+    tuning = Tuning(aws, request)
+    assert tuning.job(1).request["ResourceConfig"] == MACHINE
+    assert tuning.describe()["TrainingJobDefinition"]["HyperParameterTuningResourceConfig"] == MACHINE
+    tuning.complete(1, 1.0)
+    tuning.ended()
 
 
 def test_a_name_is_taken_once(aws):

@@ -20,6 +20,7 @@ COPIED = (
     "StoppingCondition", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption",
     "EnableManagedSpotTraining", "RetryStrategy", "Environment",
 )  # fmt: skip
+MACHINES = "HyperParameterTuningResourceConfig"  # what SDK 2's tuner sends instead of ResourceConfig
 
 
 def check(context, request: dict) -> list:
@@ -59,6 +60,8 @@ def training_request(request: dict, number: int, combination: dict) -> dict:
     static = definition.get("StaticHyperParameters", {})
     made["HyperParameters"] = {**static, OBJECTIVE: metric, **combination}
     made["TrainingJobName"] = name
+    if MACHINES in definition:
+        made["ResourceConfig"] = copy.deepcopy(definition[MACHINES])
     if "CheckpointConfig" in definition:
         uri = definition["CheckpointConfig"]["S3Uri"].rstrip("/")
         made["CheckpointConfig"] = {**definition["CheckpointConfig"], "S3Uri": f"{uri}/{name}"}
@@ -78,9 +81,9 @@ def _refuse_what_is_not_here(request: dict) -> None:
         found.append("TuningJobCompletionCriteria.ConvergenceDetected")
     if config.get("ParameterRanges", {}).get("AutoParameters"):
         found.append("ParameterRanges.AutoParameters")
-    found += [name for name in ("HyperParameterTuningResourceConfig", "TuningObjective",
-    "HyperParameterRanges")
-              if definition.get(name)]  # fmt: skip
+    found += [name for name in ("TuningObjective", "HyperParameterRanges") if definition.get(name)]
+    machines = definition.get(MACHINES, {})
+    found += [f"{MACHINES}.{name}" for name in ("InstanceConfigs", "AllocationStrategy") if name in machines]
     if found:
         raise not_here("sagemaker", f"CreateHyperParameterTuningJob with {', '.join(found)}")
 
