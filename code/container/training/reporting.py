@@ -58,7 +58,24 @@ def make_reporter(trainer):
             self.history: list[dict] = []
             self.loss_sum = self.trained_tokens = 0.0
             self.reported_step = 0
-            self.since = time.perf_counter()
+            self.since = self.began = time.perf_counter()
+            self.runtime_s = 0.0  # of the runs that this one goes on from
+
+        def state(self) -> dict:
+            """What a checkpoint keeps of the report, for restore()."""
+            return {
+                "history": self.history, "loss_sum": self.loss_sum, "trained_tokens": self.trained_tokens,
+                "reported_step": self.reported_step, "window_loss": float(trainer.window_loss),
+                "window_tokens": float(trainer.window_tokens), "rate": trainer.rate,
+                "runtime_s": self.runtime_s + time.perf_counter() - self.began,
+            }  # fmt: skip
+
+        def restore(self, state: dict) -> None:
+            """Go on with the report of a checkpoint."""
+            for name in ("history", "loss_sum", "trained_tokens", "reported_step", "runtime_s"):
+                setattr(self, name, state[name])
+            for name in ("window_loss", "window_tokens", "rate"):
+                setattr(trainer, name, state[name])
 
         def report(self, **values) -> None:
             self.history.append(values)
@@ -76,7 +93,8 @@ def make_reporter(trainer):
             )  # the last steps, before they are evaluated
             if trainer.stop:
                 control.should_training_stop = True
-                control.should_evaluate = control.should_save = False
+                control.should_evaluate = False
+                control.should_save = args.save_strategy != "no"  # there are two minutes for it
 
         def on_log(self, args, state, control, logs=None, **kwargs):
             if "eval_loss" in logs:

@@ -127,8 +127,10 @@ def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]], enco
     train = examples["training"]
     packed = use_per_row_attention(base)
     checkpointing = wants_checkpointing(base, args, device, max(len(row["input_ids"]) for row in train))
+    Returns the final figures and all metric lines as dicts.
     model = add_adapter(base, args, source)
     trainable, total = model.get_nb_trainable_parameters()
+    import resuming
     say(
         f"[model] {args.model_id or source} in {time.perf_counter() - started:.1f} s on {device.name}, "
         f"{device.dtype_name}, quantization {args.quantization}, gradient checkpointing "
@@ -142,7 +144,7 @@ def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]], enco
 
 
 def train(trainer) -> tuple[dict, list[dict]]:
-    """Run the training loop and the last evaluation; return the final figures and all metric lines as dicts.
+    """Run the training loop, from the newest whole checkpoint on, and the last evaluation.
 
     Raises  UserError if the GPU's memory does not suffice, or the loss is no number any more.
     """
@@ -154,8 +156,8 @@ def train(trainer) -> tuple[dict, list[dict]]:
     trainer.stop.listen()
     started = time.perf_counter()
     try:
-        trainer.train()
-        runtime_s = time.perf_counter() - started
+        earlier_s = resuming.begin(trainer, reporter)
+        runtime_s = earlier_s + time.perf_counter() - started
         if trainer.eval_dataset and not reporter.has_just_evaluated() and not trainer.stop:
             trainer.evaluate()
     except OutOfMemoryError as err:

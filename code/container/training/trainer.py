@@ -11,6 +11,7 @@ import packing
 import torch
 from batches import Batches, Plan
 from chat_data import IGNORE, Collator
+from resuming import WholeCheckpoints, made_by
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
@@ -39,7 +40,7 @@ class StopAsked:
         self.asked = True
 
 
-class ChatTrainer(Trainer):
+class ChatTrainer(WholeCheckpoints, Trainer):
     """Trainer that counts what it trains on.
 
     window_loss    sum of the steps' losses since the last report, each the mean over the step's labels
@@ -205,7 +206,7 @@ def make_trainer(model, tokenizer, args, device, train, validation, checkpointin
     pad = pad if pad is not None else tokenizer.eos_token_id or 0
     packed = model.get_base_model().config._attn_implementation == packing.NAME
     plan = make_plan(args, train, packed)
-    return ChatTrainer(
+    trainer = ChatTrainer(
         model=model,
         args=training_arguments(args, device, total_steps(args, plan), bool(validation), checkpointing),
         train_dataset=train,
@@ -213,3 +214,5 @@ def make_trainer(model, tokenizer, args, device, train, validation, checkpointin
         data_collator=packing.PackedCollator(pad) if packed else Collator(pad),
         plan=plan,
     )
+    trainer.made_by = made_by(args, plan, train)
+    return trainer
