@@ -84,7 +84,8 @@ def convert(source, path, family: Family, prompt=None, fields: dict | None = Non
                     report.kept += 1
                     report.characters += sum(len(text) for _, text in texts(record))
         if not report.kept:
-            raise BedrockDataError("no row can be used, so nothing was written.\n" + str(report))
+            raise BedrockDataError(f"no row can be used, so nothing was written.\n{report}\nFix: name the "
+                                   'columns: "prompt=<yours>,completion=<yours>"')
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -98,7 +99,7 @@ def to_record(example: dict, family: Family) -> dict:
     Raises  BedrockDataError if the schema can't hold it
     """
     if "messages" not in example:
-        raise BedrockDataError("no prompt and answer in it")
+        raise BedrockDataError("a text, and no prompt with its answer")
     system = [turn["content"] for turn in example["messages"] if turn["role"] == "system"]
     turns = [turn for turn in example["messages"] if turn["role"] != "system"]
     if family.schema == "conversation":

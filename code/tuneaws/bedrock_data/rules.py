@@ -63,6 +63,7 @@ RULES = {
 }
 
 TOP = {"conversation": ("schemaVersion", "system", "messages"), "prompt-completion": ("prompt", "completion")}
+WANTS = {"conversation": "messages", "prompt-completion": "prompt and completion"}
 OTHER = {"conversation": "prompt-completion", "prompt-completion": "conversation"}
 MEDIA = ("image", "video", "document", "toolUse", "toolResult", "reasoningContent", "guardContent")
 CONVERT = "write the file with bedrock_data.convert()"
@@ -74,7 +75,7 @@ def breaches(record, family: Family) -> Iterator[tuple[str, str, str]]:
         yield "not-an-object", shown(record), f"one object a line, no list around them; {CONVERT}"
     elif _of_other_schema(record, family):
         yield ("wrong-schema-for-model", f"the keys {', '.join(record)}",
-               f"{family.name} wants {' and '.join(TOP[family.schema])}; {CONVERT} for this model")
+               f"{family.name} wants {WANTS[family.schema]}; {CONVERT} for this model")
     elif family.schema == "conversation":
         yield from _conversation(record, family)
         yield from _texts_breaches(record, family)

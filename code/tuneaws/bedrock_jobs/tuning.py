@@ -2,9 +2,10 @@
 
 import tempfile
 
-from tuneaws import bedrock_data, handover
+from tuneaws import bedrock_data, config, handover
 from tuneaws.bedrock_jobs.errors import FREE_WAY, BedrockJobError
 from tuneaws.bedrock_jobs.models import gate
+from tuneaws.bedrock_jobs.pricing import TuningCost, best_price, price, seen_price
 from tuneaws.bedrock_jobs.requests import hyperparameters, new_name, request
 from tuneaws.bedrock_jobs.role import ensure_role
 from tuneaws.bedrock_jobs.running import TUNE_FIRST, find, get, start
@@ -37,6 +38,21 @@ def request_from(cfg, session, bucket: str, uris: dict, name: str | None = None)
     role = role_for(cfg, session, bucket)
     return request(name or new_name(cfg.project.name), model_id, role, uris["training"],
                    f"s3://{bucket}/bedrock", values, uris.get("validation"), cfg.project.tags)
+
+
+def show_price(cfg, session, report, model_id: str) -> TuningCost:
+    """Print what the configured job on checked files costs on AWS, likely and at worst; return it. Free.
+
+    report  of bedrock_data.check(). In local: with the configuration's values for aws and the table's price
+    Raises  prices.PriceError if the price is not known
+    """
+    local = session.where == "local"
+    section = (config.load(where="aws") if local else cfg).bedrock
+    known = (seen_price(model_id, section.region) if local else
+             best_price(session.boto.client("pricing", region_name="us-east-1"), model_id, section.region))
+    cost = price(report, model_id, section.region, section.epochs, known)
+    print("here it costs nothing. On AWS:" if local else "on AWS, your account:", cost, sep="\n")
+    return cost
 
 
 def find_or_tune(cfg, session, bucket: str, rows: dict) -> dict:
