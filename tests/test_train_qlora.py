@@ -95,6 +95,20 @@ def test_a_good_run_ends_with_0_and_says_nothing_on_stderr(job):
     assert (job.code, job.err) == (0, "")
 
 
+def test_train_metrics_json_has_what_repeats_the_run(jobs):
+    here, again, studio = (
+        json.loads((jobs[name].root / "output/data/train_metrics.json").read_text())["run"]
+        for name in ("here", "again", "studio")
+    )
+    assert here == again
+    for what in ("data", "code", "model", "seed", "program"):
+        assert studio[what] == here[what]
+    assert studio["packages"]["transformers"] == "4.57.6" != here["packages"]["transformers"]
+    assert here["model"]["id"] == "tests/tiny" and here["model"]["revision"].startswith("0123456789abcdef")
+    assert here["data"]["training"]["files"] == here["data"]["validation"]["files"] == 1
+    assert here["data"]["training"]["sha256"] != here["data"]["validation"]["sha256"]
+
+
 def test_the_first_lines_say_versions_data_and_what_is_trained(jobs):
     lines = jobs["studio"].out.splitlines()
     assert re.match(

@@ -128,8 +128,13 @@ def make_reporter(trainer):
     return Reporter()
 
 
-def write_metrics(folder: Path, args, history: list[dict], reports: list, final: dict, stopped: bool) -> None:
-    """Write train_metrics.json: what was asked, what the data was, every metric line, the last figures."""
+def write_metrics(
+    folder: Path, args, history: list[dict], reports: list, final: dict, stopped: bool, run: dict
+) -> None:
+    """Write train_metrics.json: what was asked, what the data was, every metric line, the last figures.
+
+    run   what else repeats it, see provenance.py
+    """
     folder.mkdir(parents=True, exist_ok=True)
     document = {
         "versions": versions(),
@@ -138,6 +143,7 @@ def write_metrics(folder: Path, args, history: list[dict], reports: list, final:
             key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()
         },
         "data": {report.channel: vars(report) for report in reports},
+        "run": run,
         "history": history,
         "final": final,
     }

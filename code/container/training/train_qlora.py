@@ -177,10 +177,12 @@ def train(trainer) -> tuple[dict, list[dict]]:
 
 def finish(args, trainer, source: str, base_folder, final: dict, history: list[dict], reports: list) -> None:
     """Save the adapter, merge if asked and not being stopped, write the figures."""
+    from provenance import describe
     from saving import merge, save_adapter
 
     save_adapter(trainer.model, base_folder, args.model_dir)
-    write_metrics(args.output_data_dir, args, history, reports, final, stopped=bool(trainer.stop))
+    run = describe(args, base_folder)
+    write_metrics(args.output_data_dir, args, history, reports, final, bool(trainer.stop), run)
     say(metric_line(**final))
     step = trainer.state.global_step
     if trainer.stop:
