@@ -348,9 +348,9 @@ def test_folders_come_from_sagemakers_variables(monkeypatch):
     assert [str(each) for each in (args.model_dir, args.checkpoint_dir)] == ["/job/model", "/job/checkpoints"]
 
 
-def test_several_instances_are_refused_before_they_train_the_same_thing(monkeypatch):
-    import train_qlora
+def test_several_instances_that_nothing_joins_are_refused(monkeypatch):
+    import distributed
 
     monkeypatch.setenv("SM_HOSTS", '["algo-1","algo-2"]')
-    with pytest.raises(UserError, match="2 instances .*\nFix: instance_count=1"):
-        train_qlora.use_one_process()
+    with pytest.raises(UserError, match="2 instances .*\nFix: distribution=.*, or instance_count=1"):
+        distributed.check_launch()

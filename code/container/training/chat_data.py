@@ -198,11 +198,13 @@ class Collator:
 
     def __init__(self, pad_id: int):
         self.pad_id = pad_id
+        self.nothing = {"input_ids": [pad_id] * 2, "labels": [IGNORE] * 2}  # for a rank without a share
 
     def __call__(self, rows: list[dict]) -> dict:
         """{"input_ids", "attention_mask", "labels"}, each int64 of (rows, tokens)."""
         import torch
 
+        rows = rows or [self.nothing]
         length, wide = (-(-max(len(row[name]) for row in rows) // 8) * 8 for name in ("input_ids", "labels"))
         batch = {
             "input_ids": torch.full((len(rows), length), self.pad_id),

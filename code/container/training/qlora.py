@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import distributed
 from arguments import UserError
 
 # All that a tokenizer and a configuration consist of, and no weights.
@@ -30,7 +31,7 @@ class Device:
 
 
 def pick_device(wide: bool = False) -> Device:
-    """The first GPU if there is one, else the CPU.
+    """This process's GPU if there is one (the first, or its rank's own), else the CPU.
 
     wide  float32 where there is no bfloat16. T5 was trained in bfloat16, and its activations pass the
           65,504 at which float16 ends (66,246 seen, transformers issue 5651): the loss becomes NaN.
@@ -41,7 +42,7 @@ def pick_device(wide: bool = False) -> Device:
         return Device("cpu", f"cpu ({torch.get_num_threads()} threads)", torch.float32)
     # is_bf16_supported() also says yes where bf16 is emulated; Ampere (8.0) is the first that has it.
     major, _ = torch.cuda.get_device_capability()
-    properties = torch.cuda.get_device_properties(0)
+    properties = torch.cuda.get_device_properties(torch.cuda.current_device())
     dtype = torch.bfloat16 if major >= 8 else torch.float32 if wide else torch.float16
     return Device("cuda", properties.name, dtype, properties.total_memory)
 
@@ -119,7 +120,8 @@ def load_base(source: str, device: Device, quantization: str, encoder_decoder: b
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     kind = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
-    options = {"dtype": device.dtype, "device_map": {"": 0 if device.kind == "cuda" else "cpu"}}
+    place = distributed.local_rank() if device.kind == "cuda" else "cpu"
+    options = {"dtype": device.dtype, "device_map": {"": place}}
     if quantization == "nf4":
         options["quantization_config"] = _nf4(device)
     try:

@@ -25,6 +25,8 @@ WARNED = (
     # peft asks the hub at each checkpoint whether the vocabulary grew, and may not ask. It did not grow.
     (".*will assume that the vocabulary was not modified", UserWarning),
     (".*mtime may not be reliable on this filesystem", UserWarning),
+    # accelerate passes PyTorch's former word for it; the newer one is not in every version.
+    (".*`broadcast_buffers` is deprecated", FutureWarning),
 )
 
 

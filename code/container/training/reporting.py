@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import distributed
 from arguments import UserError
 
 FORMATS = {
@@ -18,8 +19,9 @@ FORMATS = {
 
 
 def say(line: str) -> None:
-    """Print one line and flush it: a log that comes late looks like a job that hangs."""
-    print(line, flush=True)
+    """Print one line and flush it: a log that comes late looks like a job that hangs. Rank 0 alone prints."""
+    if distributed.is_first():
+        print(line, flush=True)
 
 
 def metric_line(**values) -> str:
@@ -91,7 +93,7 @@ def make_reporter(trainer):
             control.should_log |= (
                 state.global_step >= state.max_steps
             )  # the last steps, before they are evaluated
-            if trainer.stop:
+            if trainer.stop.agree():
                 control.should_training_stop = True
                 control.should_evaluate = False
                 control.should_save = args.save_strategy != "no"  # there are two minutes for it
@@ -106,9 +108,14 @@ def make_reporter(trainer):
             if state.global_step > self.reported_step:
                 self._close_window(state)
 
+        def _window(self) -> tuple[float, float]:
+            """The losses of the steps since the last report, summed, and their tokens, of all ranks."""
+            loss, tokens = distributed.totals(float(trainer.window_loss), float(trainer.window_tokens))
+            return loss / distributed.world(), tokens
+
         def _close_window(self, state) -> None:
             """Report the steps since the last report: their mean loss, tokens trained a second."""
-            loss, tokens = float(trainer.window_loss), int(trainer.window_tokens)
+            loss, tokens = self._window()
             steps = state.global_step - self.reported_step
             now = time.perf_counter() - trainer.paused_s
             self.report(

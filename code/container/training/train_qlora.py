@@ -8,13 +8,14 @@ In a training job the folders come from SageMaker's SM_* variables and the rest 
 Every *.jsonl of the training channel is read, a line is {"messages": [{"role": "user", "content": "…"}, …]};
 the loss counts the assistant's tokens only. The adapter goes to model_dir, the merged model to its merged/.
 SIGTERM (StopTrainingJob) ends training after the current step and saves the adapter as it is then.
+With torchrun in front, or distribution={"torch_distributed": {"enabled": True}}, all GPUs of all instances
+train one model (distributed.py); an optimizer step then has that many times the rows.
 """
 
-import json
-import os
 import sys
 import time
 
+import distributed
 from arguments import UserError, parse_arguments
 from chat_rows import Report, Row, read_channel
 from quiet import silence
@@ -35,8 +36,12 @@ def run(args, read, prepare=None) -> None:
     prepare  takes the tokenizer, the channels and whether the base model is an encoder-decoder, before the
              rows are encoded
     """
-    use_one_process()
+    distributed.check_launch()
     say(f"[setup] {versions()}")
+    distributed.join()
+    for channel in ("training", "validation"):
+        if getattr(args, channel) is not None:
+            setattr(args, channel, distributed.complete(getattr(args, channel), channel))
     channels = read(args)
     silence()
     from transformers import set_seed
@@ -51,24 +56,9 @@ def run(args, read, prepare=None) -> None:
     examples = encode_data(tokenizer, channels, args, encoder_decoder)
     trainer = make_run(args, source, tokenizer, examples, encoder_decoder)
     final, history = train(trainer)
-    finish(args, trainer, source, base_folder, final, history, [report for _, report in channels])
-
-
-def use_one_process() -> None:
-    """Keep to one process and the first GPU. Raises UserError where several would train the same thing."""
-    hosts = json.loads(os.environ.get("SM_HOSTS", "[]"))
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if len(hosts) > 1 or processes > 1:
-        raise UserError(
-            f"this script trains in one process on one instance; this job has {len(hosts) or 1} instances "
-            f"and {processes} processes an instance, each of which would train the same adapter.\n"
-            "Fix: instance_count=1 and no distribution."
-        )
-    # With several GPUs in sight the Trainer would split each batch over them; 4-bit weights do not stand it.
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-    # Threads that wait sleep instead of spin (libgomp reads this when torch is imported). On two cores that
-    # eight other programs used too, spinning trained 185 and 246 tokens a second, sleeping 1,782 and 1,995.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if distributed.is_first():
+        finish(args, trainer, source, base_folder, final, history, [report for _, report in channels])
+    distributed.leave()
 
 
 def open_base(args):
@@ -127,10 +117,8 @@ def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]], enco
     train = examples["training"]
     packed = use_per_row_attention(base)
     checkpointing = wants_checkpointing(base, args, device, max(len(row["input_ids"]) for row in train))
-    Returns the final figures and all metric lines as dicts.
     model = add_adapter(base, args, source)
     trainable, total = model.get_nb_trainable_parameters()
-    import resuming
     say(
         f"[model] {args.model_id or source} in {time.perf_counter() - started:.1f} s on {device.name}, "
         f"{device.dtype_name}, quantization {args.quantization}, gradient checkpointing "
@@ -146,8 +134,10 @@ def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]], enco
 def train(trainer) -> tuple[dict, list[dict]]:
     """Run the training loop, from the newest whole checkpoint on, and the last evaluation.
 
+    Returns the final figures and all metric lines as dicts.
     Raises  UserError if the GPU's memory does not suffice, or the loss is no number any more.
     """
+    import resuming
     from reporting import make_reporter
     from torch.cuda import OutOfMemoryError
 
@@ -158,7 +148,7 @@ def train(trainer) -> tuple[dict, list[dict]]:
     try:
         earlier_s = resuming.begin(trainer, reporter)
         runtime_s = earlier_s + time.perf_counter() - started
-        if trainer.eval_dataset and not reporter.has_just_evaluated() and not trainer.stop:
+        if trainer.eval_dataset and not reporter.has_just_evaluated() and not trainer.stop.agree():
             trainer.evaluate()
     except OutOfMemoryError as err:
         raise UserError(
@@ -170,7 +160,7 @@ def train(trainer) -> tuple[dict, list[dict]]:
         "train_loss": reporter.loss_sum / trainer.state.global_step,
         "train_runtime_s": runtime_s,
         "trained_tokens": int(reporter.trained_tokens),
-        "peak_memory_mb": peak_memory_mb(),
+        "peak_memory_mb": max(distributed.gather(peak_memory_mb())),
     }
     return final, reporter.history
 

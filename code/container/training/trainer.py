@@ -3,10 +3,10 @@
 import dataclasses
 import inspect
 import math
-import os
 import signal
 import time
 
+import distributed
 import packing
 import torch
 from batches import Batches, Plan
@@ -28,7 +28,7 @@ class StopAsked:
     """
 
     def __init__(self):
-        self.asked = False
+        self.asked = self._signalled = False
 
     def __bool__(self) -> bool:
         return self.asked
@@ -37,7 +37,14 @@ class StopAsked:
         signal.signal(signal.SIGTERM, self._note)
 
     def _note(self, signum, frame) -> None:
-        self.asked = True
+        self._signalled = True
+        self.asked |= distributed.world() == 1
+
+    def agree(self) -> bool:
+        """Whether some rank got it. All ranks ask at the same points, so they stop after the same step."""
+        if not self.asked:
+            self.asked = distributed.any_rank(self._signalled)
+        return self.asked
 
 
 class ChatTrainer(WholeCheckpoints, Trainer):
@@ -76,6 +83,9 @@ class ChatTrainer(WholeCheckpoints, Trainer):
         return 0  # the Trainer's count walks over all weights at each step, and nothing here reads it
 
     def training_step(self, model, inputs, num_items_in_batch=None):
+        if num_items_in_batch is not None:
+            # The labels of all ranks, which add up their gradients and divide them by their number.
+            num_items_in_batch = num_items_in_batch / distributed.world()
         try:
             loss = super().training_step(model, inputs, num_items_in_batch)
         finally:
@@ -130,14 +140,17 @@ class ChatTrainer(WholeCheckpoints, Trainer):
         size = self.args.per_device_eval_batch_size
         self.model.eval()
         total = labels = 0.0
-        for begin in range(0, len(rows), size):
-            if self.stop:
+        rank, ranks = distributed.rank(), distributed.world()
+        for begin in range(0, len(rows), size * ranks):  # every rank has a batch, if of no rows
+            if self.stop.agree():
                 return {"eval_loss": math.nan}
-            batch = self._prepare_inputs(self.data_collator(rows[begin : begin + size]))
+            mine = rows[begin + rank : begin + size * ranks : ranks]
+            batch = self._prepare_inputs(self.data_collator(mine))
             with self.compute_loss_context_manager():
                 total += self.compute_loss(self.model, batch, num_items_in_batch=1).item()
             labels += (batch["labels"][:, 1:] != IGNORE).sum().item()
         packing.enter(None)
+        total, labels = distributed.totals(total, labels)
         self.paused_s += time.perf_counter() - started
         metrics = {"eval_loss": total / labels}
         self.log(metrics)
@@ -181,13 +194,16 @@ def training_arguments(args, device, steps: int, validate: bool, checkpointing: 
         dataloader_pin_memory=device.kind == "cuda",
         report_to="none",
         disable_tqdm=True,
+        average_tokens_across_devices=distributed.world() > 1,  # a step's labels are those of all ranks
+        ddp_find_unused_parameters=False,
+        ddp_broadcast_buffers=False,
         **recompute,
     )
 
 
 def make_plan(args, rows: list[dict], packed: bool) -> Plan:
     """The order of the rows. An encoder-decoder's rows are as long as prompt and answer together."""
-    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    ranks = distributed.world()
     return Plan(
         lengths=[len(row["input_ids"]) + (not packed and len(row["labels"])) for row in rows],
         rows_a_step=args.per_device_train_batch_size * args.gradient_accumulation_steps * ranks,
