@@ -215,11 +215,6 @@ def test_twenty_channels_are_allowed_and_twenty_one_are_not(aws):
             {"AlgorithmSpecification": {"AlgorithmName": "mine", "TrainingInputMode": "File"}},
             "AlgorithmSpecification.AlgorithmName",
         ),
-        (
-            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1,
-                                "KeepAlivePeriodInSeconds": 60}},
-            "KeepAlivePeriodInSeconds",
-        ),
         ({"InputDataConfig": [channel("t", "s3://learner/data", InputMode="Pipe")]}, "InputMode Pipe"),
         (
             {"InputDataConfig": [channel("t", "s3://learner/data", RecordWrapperType="RecordIO")]},

@@ -78,13 +78,6 @@ def test_only_a_job_in_progress_can_be_stopped(aws, status):
     )
 
 
-def test_an_update_is_refused_by_name(aws):
-    job = create(aws)
-    code, message = refused(aws.sagemaker.update_training_job, TrainingJobName=job.name)
-    assert code == "NotImplemented"
-    assert "sagemaker UpdateTrainingJob" in message
-
-
 # ListTrainingJobs
 
 
