@@ -65,19 +65,26 @@ def batch_of(rows) -> Batch:
     return Batch(ids, torch.tensor(places), torch.cat(labels).long())
 
 
-def rotary(shape: Shape, tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines of the positions, each (tokens, head_dim)."""
+def rotary(shape: Shape, tokens: int) -> torch.Tensor:
+    """The turns of the positions as complex numbers, (tokens, 1, head_dim / 2)."""
     powers = torch.arange(0, shape.head_dim, 2, dtype=torch.float32) / shape.head_dim
     angles = torch.outer(torch.arange(tokens, dtype=torch.float32), 1.0 / shape.theta**powers)
-    angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos(), angles.sin()
+    return torch.polar(torch.ones_like(angles), angles).unsqueeze(1)
+
+
+def paired(weight: torch.Tensor, head_dim: int) -> torch.Tensor:
+    """A query's or key's weight with its output in another order: the two numbers that turn together are
+    neighbours, as complex numbers have them. Queries and keys change alike, so their products stay.
+    """
+    halves = weight.view(-1, 2, head_dim // 2, weight.shape[-1])
+    return halves.transpose(1, 2).reshape(weight.shape)
 
 
 def loss_sum(weights: dict, shape: Shape, batch: Batch) -> torch.Tensor:
     """The cross entropy summed over a batch's labels.
 
-    weights   the model's, by the names of its file; where a layer's are fused: "qkv" and "gate_up" of layer n
-              as "<n>.qkv", "<n>.gate_up", and "<n>.o", "<n>.down"
+    weights   of lora.LoraLlama.step_weights: "<layer>.qkv", "<layer>.o", "<layer>.gate_up", "<layer>.down",
+              and the embedding and the last norm by the names of the model's file
     """
     rows, tokens = batch.ids.shape
     table = weights["model.embed_tokens.weight"]
@@ -92,34 +99,28 @@ def loss_sum(weights: dict, shape: Shape, batch: Batch) -> torch.Tensor:
 
 def _layer(weights, shape: Shape, layer: int, hidden, size, turn, places):
     """One layer; with `places`, its result for those tokens only."""
-    name = f"model.layers.{layer}"
-    normed = rms_norm(hidden, hidden.shape[-1:], weights[f"{name}.input_layernorm.weight"], shape.eps)
-    mixed = _attention(weights, shape, layer, normed, size, turn)
+    mixed = _attention(weights, shape, layer, _normed(hidden, shape), size, turn)
     if places is not None:
         mixed, hidden = mixed[places], hidden[places]
     hidden = hidden + linear(mixed, weights[f"{layer}.o"])
-    normed = rms_norm(
-        hidden, hidden.shape[-1:], weights[f"{name}.post_attention_layernorm.weight"], shape.eps
-    )
-    gate, up = linear(normed, weights[f"{layer}.gate_up"]).chunk(2, dim=-1)
+    gate, up = linear(_normed(hidden, shape), weights[f"{layer}.gate_up"]).chunk(2, dim=-1)
     return hidden + linear(silu(gate) * up, weights[f"{layer}.down"])
+
+
+def _normed(hidden, shape: Shape):
+    """RMS norm without its weight, which step_weights has put into the linear layer that follows."""
+    return rms_norm(hidden, hidden.shape[-1:], None, shape.eps)
 
 
 def _attention(weights, shape: Shape, layer: int, normed, size, turn):
     """What each token gathers from itself and those before it: (tokens of all rows, heads * head_dim)."""
     rows, tokens = size
-    wide, narrow = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    mixed = linear(normed, weights[f"{layer}.qkv"]).view(rows, tokens, -1)
-    query, key, value = (
-        part.reshape(rows, tokens, -1, shape.head_dim).transpose(1, 2)
-        for part in mixed.split((wide, narrow, narrow), dim=-1)
+    mixed = linear(normed, weights[f"{layer}.qkv"]).view(rows, tokens, -1, shape.head_dim)
+    turning, value = mixed.split((shape.heads + shape.kv_heads, shape.kv_heads), dim=2)
+    pairs = torch.view_as_complex(turning.unflatten(-1, (-1, 2)))
+    turned = torch.view_as_real(pairs * turn).flatten(-2)
+    query, key = turned.split((shape.heads, shape.kv_heads), dim=2)
+    out = scaled_dot_product_attention(
+        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), is_causal=True, enable_gqa=True
     )
-    cos, sin = turn
-    query, key = query * cos + _turned(query) * sin, key * cos + _turned(key) * sin
-    out = scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
-    return out.transpose(1, 2).reshape(rows * tokens, wide)
-
-
-def _turned(x):
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat((-second, first), dim=-1)
+    return out.transpose(1, 2).reshape(rows * tokens, -1)

@@ -5,12 +5,13 @@ A weight W of (out, in) becomes W + scale · B·A, with A of (rank, in) and B of
 through A and B, and the result is the same to the last rounding. Saving the tuned model is saving the sum.
 """
 
-import json
 import math
 import shutil
 from pathlib import Path
 
 import torch
+
+from pocketaws.bedrock_tuning.llama import Shape, paired
 
 RANK, SCALE = 16, 2.0  # alpha 32: the course's recipe
 PARTS = {
@@ -19,6 +20,8 @@ PARTS = {
     "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
     "down": ("mlp.down_proj",),
 }
+NORMS = {"qkv": "input_layernorm", "gate_up": "post_attention_layernorm"}
+EMBEDDING, LAST_NORM = "model.embed_tokens.weight", "model.norm.weight"
 NOT_COPIED = ("model.safetensors", "README.md")
 
 
@@ -36,7 +39,7 @@ class LoraLlama:
         stored = load_file(str(folder / "model.safetensors"))
         self.dtypes = {name: tensor.dtype for name, tensor in stored.items()}
         self.weights = {name: tensor.float() for name, tensor in stored.items()}
-        self.layers = json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"]
+        self.shape = Shape.of(folder)
         make = torch.Generator().manual_seed(seed)
         self.adapter = {}
         for name in self._linear_names():
@@ -48,7 +51,7 @@ class LoraLlama:
     def _linear_names(self) -> list[str]:
         return [
             f"model.layers.{layer}.{part}"
-            for layer in range(self.layers)
+            for layer in range(self.shape.layers)
             for parts in PARTS.values()
             for part in parts
         ]
@@ -62,13 +65,22 @@ class LoraLlama:
         return self.weights[f"{name}.weight"] + SCALE * (b @ a)
 
     def step_weights(self) -> dict[str, torch.Tensor]:
-        """The weights as llama.loss_sum wants them: adapters added, layers that share their input fused."""
-        found = {name: self.weights[name] for name in self.weights if "_proj." not in name}
-        for layer in range(self.layers):
+        """The weights as llama.loss_sum wants them: adapters added, layers that share their input fused, the
+        weight of the norm in front of them multiplied in, queries and keys in pairs.
+        """
+        found = {name: self.weights[name] for name in (EMBEDDING, LAST_NORM)}
+        for layer in range(self.shape.layers):
             for fused, parts in PARTS.items():
-                merged = [self.merged(f"model.layers.{layer}.{part}") for part in parts]
-                found[f"{layer}.{fused}"] = torch.cat(merged) if len(merged) > 1 else merged[0]
+                name = f"model.layers.{layer}"
+                merged = [self._ordered(f"{name}.{part}") for part in parts]
+                weight = torch.cat(merged) if len(merged) > 1 else merged[0]
+                norm = self.weights.get(f"{name}.{NORMS.get(fused)}.weight")
+                found[f"{layer}.{fused}"] = weight if norm is None else weight * norm
         return found
+
+    def _ordered(self, name: str) -> torch.Tensor:
+        merged = self.merged(name)
+        return paired(merged, self.shape.head_dim) if name.endswith(("q_proj", "k_proj")) else merged
 
     @torch.no_grad()
     def save(self, target: Path) -> None:
