@@ -68,7 +68,7 @@ class State:
 
     @property
     def tuning(self):
-        """The engine that customizes Bedrock's models, made at the first job. Raises AwsError after close()."""
+        """The engine that tunes Bedrock's models, made at the first job. Raises AwsError after close()."""
         with self._lock:
             if self._closing:
                 raise AwsError("ServiceUnavailableException", "The local AWS is shutting down.", 503)
@@ -89,6 +89,11 @@ class State:
 
                 self._serving = Serving(self.home, self.url, sys.executable)
             return self._serving
+
+    @property
+    def has_serving(self) -> bool:
+        """Whether any of Bedrock's models was asked yet."""
+        return self._serving is not None
 
     def close(self, grace_s: float) -> None:
         """Take no more jobs and endpoints, and end every process of theirs, within about grace_s seconds."""

@@ -104,9 +104,7 @@ def delete_custom_model(context, request: dict) -> None:
     tables = context.state.bedrock
     with tables.using:
         model = _model(context, request)
-        users = [each for each in [*tables.deployments.of(context.region, context.account),
-                                   *tables.provisioned.of(context.region, context.account)]
-                 if model in each.models]  # fmt: skip
+        users = users_of(tables, model)
         if users:
             raise AwsError(  # the wording is not documented; chosen
                 "ConflictException",
@@ -116,12 +114,28 @@ def delete_custom_model(context, request: dict) -> None:
     remove_weights(context.state, model.folder)
 
 
+def users_of(tables, model: CustomModel) -> list:
+    """The deployments and throughputs that a custom model answers for, or is about to."""
+    every = [*tables.deployments.all(), *tables.provisioned.all()]
+    return [each for each in every if model in each.models]
+
+
+def release(state, *models: CustomModel) -> None:
+    """End the processes of models that nothing uses any more."""
+    for model in set(models):
+        if not users_of(state.bedrock, model):
+            _forget(state, model.folder)
+
+
 def remove_weights(state, folder: Path) -> None:
     """End the process that answers for a model, if there is one, and delete its weights."""
-    serving = getattr(state, "_serving", None)
-    if serving is not None:
-        serving.forget(folder)
+    _forget(state, folder)
     folders.remove(folder)
+
+
+def _forget(state, folder: Path) -> None:
+    if state.has_serving:
+        state.serving.forget(folder)
 
 
 def _model(context, request: dict) -> CustomModel:

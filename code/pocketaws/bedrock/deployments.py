@@ -4,7 +4,7 @@ The ARN of a deployment is the modelId of Converse and InvokeModel. It is Creati
 loaded and has given a token.
 """
 
-from pocketaws.bedrock import checks, warming
+from pocketaws.bedrock import checks, custom_models, warming
 from pocketaws.bedrock.tables import Resource, in_use, not_found, select
 from pocketaws.errors import validation_error
 from pocketaws.operations import operation
@@ -130,7 +130,9 @@ def update_custom_model_deployment(context, request: dict) -> dict:
 @operation("bedrock", "DeleteCustomModelDeployment")
 def delete_custom_model_deployment(context, request: dict) -> None:
     """Take a deployment away; its ARN answers no more. The custom model stays, and bills for storage."""
-    context.state.bedrock.deployments.discard(_deployment(context, request))
+    deployment = _deployment(context, request)
+    context.state.bedrock.deployments.discard(deployment)
+    custom_models.release(context.state, *deployment.models)
 
 
 def _deployment(context, request: dict) -> Deployment:

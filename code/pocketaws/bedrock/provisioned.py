@@ -11,14 +11,13 @@ and of units with commitment the default quota is 0.
 
 import json
 
-from pocketaws.bedrock import checks, warming
+from pocketaws.bedrock import checks, custom_models, warming
 from pocketaws.bedrock.tables import Resource, in_use, select
 from pocketaws.errors import AwsError, validation_error
 from pocketaws.operations import operation
 from pocketaws.sagemaker.job import now
 
 MOST_WITHOUT_COMMITMENT = 2  # Provisioned Throughputs of an account
-RECORD = "provisioned.json"
 
 
 class Provisioned(Resource):
@@ -138,9 +137,9 @@ def _record(context) -> None:
     rows = [
         {"arn": each.arn, "name": each.name, "units": each.units, "usd_an_hour": each.usd_an_hour,
          "since": each.created_at.isoformat(timespec="seconds")}
-        for each in context.state.bedrock.provisioned.of(context.region, context.account)
+        for each in context.state.bedrock.provisioned.all()
     ]  # fmt: skip
-    path = context.state.home / "bedrock" / RECORD
+    path = context.state.bedrock.provisioned_record
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
@@ -190,7 +189,9 @@ def update_provisioned_model_throughput(context, request: dict) -> None:
 @operation("bedrock", "DeleteProvisionedModelThroughput")
 def delete_provisioned_model_throughput(context, request: dict) -> None:
     """Give it back; from now on it would bill no more."""
-    context.state.bedrock.provisioned.discard(_provisioned(context, request))
+    made = _provisioned(context, request)
+    context.state.bedrock.provisioned.discard(made)
+    custom_models.release(context.state, *made.models)
     _record(context)
 
 

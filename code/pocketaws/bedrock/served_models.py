@@ -80,17 +80,23 @@ def resolve(state, region: str, model_id: str, account: str | None = None) -> Se
         if profile is None:
             raise validation_error(INVALID)
         return _base(state, region, model_id, profile.model)
+    if kind == "custom-model" and state.bedrock.custom_models.by_arn(model_id) is not None:
+        raise _no_on_demand(model_id)  # it answers by its deployment
     by_profile = foundation_models.find_by_profile(model_id, region, account)
     model = by_profile[0] if by_profile else foundation_models.find(model_id, region)
     if model is None:
         raise validation_error(INVALID)
     if not by_profile and "ON_DEMAND" not in model.inference_types:
-        # github.com/langchain-ai/langchain-aws issue 258, and many others, have the wording.
-        raise validation_error(
-            f"Invocation of model ID {model_id} with on-demand throughput isn’t supported. Retry your "
-            "request with the ID or ARN of an inference profile that contains this model."
-        )
+        raise _no_on_demand(model_id)
     return _base(state, region, model_id, model)
+
+
+def _no_on_demand(model_id: str) -> AwsError:
+    """github.com/langchain-ai/langchain-aws issue 258, and many others, have the wording."""
+    return validation_error(
+        f"Invocation of model ID {model_id} with on-demand throughput isn’t supported. Retry your request "
+        "with the ID or ARN of an inference profile that contains this model."
+    )
 
 
 def _kind_of(model_id: str, region: str, account: str) -> str:

@@ -113,11 +113,14 @@ class Table:
         with self._lock:
             return self._by_arn.get(arn)
 
+    def all(self) -> list:
+        """Every resource, of any region, oldest first."""
+        with self._lock:
+            return list(self._by_arn.values())
+
     def of(self, region: str, account: str) -> list:
         """Every resource of an account in a region, oldest first."""
-        with self._lock:
-            every = list(self._by_arn.values())
-        return [each for each in every if (each.region, each.account) == (region, account)]
+        return [each for each in self.all() if (each.region, each.account) == (region, account)]
 
 
 class Tables:
@@ -128,7 +131,9 @@ class Tables:
 
     def __init__(self, home: Path):
         self.models_folder = home / "bedrock" / "models"
+        self.provisioned_record = home / "bedrock" / "provisioned.json"
         folders.remove(self.models_folder)  # weights of a server before, whose tables went with it
+        self.provisioned_record.unlink(missing_ok=True)
         self.customization_jobs = Table("model-customization-job")
         self.custom_models = Table("custom-model")
         self.deployments = Table("custom-model-deployment")
