@@ -121,7 +121,7 @@ def test_the_clock_of_the_tag_counts_training_over_all_attempts():
         plan.begin()
         assert plan.due_in_s() == 5 and not plan.is_due()
         now[0] += 5.5
-        assert plan.is_due() and not plan.is_due()
+        assert plan.is_due() == "5" and not plan.is_due()
         plan.end()
         now[0] += 1000  # waiting for instances
         plan.begin()
@@ -135,6 +135,15 @@ def test_words_of_the_tag_are_whole_words_and_come_one_after_the_other():
     assert not plan.reads(["[metric] step=10 loss=1", "step=3"])
     assert plan.reads(["[metric] step=1 loss=1"]) and not plan.reads(["step=1"])
     assert plan.reads(["[metric] step=3"]) and not plan.reads(["step=3"])
+
+
+def test_a_moment_may_say_how_much_notice_it_gives():
+    plan = Plan({interruption.TAG: "step=1@0 3@7.5 me@home"})
+    assert plan.reads(["step=1"]) == "step=1@0" and plan.due_in_s() == 3
+    given = [interruption.notice_s(text, 120) for text in ("step=1@0", "3@7.5", "3", "me@home")]
+    assert given == [0, 7.5, 120, 120]
+    plan = Plan({interruption.TAG: "me@home"})
+    assert plan.reads(["by me@home"]) == "me@home"
 
 
 def test_a_spot_job_waits_for_capacity_and_runs_when_there_is_some(bench):

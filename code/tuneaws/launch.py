@@ -67,17 +67,19 @@ def new_job_name(project: str) -> str:
 
 
 def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = None,
-                   entry_point: str = "train_qlora.py"):
+                   entry_point: str = "train_qlora.py", tags: dict | None = None):
     """Return the HuggingFace estimator of the configured training job. Starts nothing and costs nothing.
 
     cfg, session     from config.load() and session.connect()
     bucket           where the code, the model and the checkpoints go
     hyperparameters  instead of the configuration's
     entry_point      or "finetune.py", for files as they are
+    tags             more than the configuration's: {"pocketaws:interrupt-after": "step=10 step=25"}
     """
     from tuneaws.huggingface import HuggingFace
 
     job = cfg.sagemaker
+    tag_list = [*cfg.project.tag_list(), *({"Key": key, "Value": text} for key, text in (tags or {}).items())]
     folder = f"s3://{bucket}/checkpoints/{new_job_name(cfg.project.name)}"
     return HuggingFace(
         entry_point=entry_point, source_dir=str(SOURCE_DIR), base_job_name=cfg.project.name,
@@ -87,7 +89,7 @@ def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = Non
         py_version=job.py_version, instance_type=job.instance_type, instance_count=job.instance_count,
         volume_size=job.volume_size_gb, max_run=job.max_run_s, use_spot_instances=job.spot,
         max_wait=job.max_wait_s if job.spot else None, keep_alive_period_in_seconds=job.keep_alive_s or None,
-        role=session.role_arn, sagemaker_session=session.sagemaker(), tags=cfg.project.tag_list(),
+        role=session.role_arn, sagemaker_session=session.sagemaker(), tags=tag_list,
         output_path=f"s3://{bucket}/models", code_location=f"s3://{bucket}/code")
 
 

@@ -168,8 +168,9 @@ def _axis(table) -> tuple:
 def _points(table, name: str) -> tuple:
     place = _axis(table)[0]
     rows = [(place(i, row), row[name]) for i, row in enumerate(table) if row.get(name) is not None]
-    rows = [(x, y) for x, y in rows if x is not None]
-    return [x for x, _ in rows], [y for _, y in rows]
+    # After an interruption a job goes back to its checkpoint: of a step trained twice the newest row counts.
+    found = dict((x, y) for x, y in rows if x is not None)
+    return sorted(found), [found[x] for x in sorted(found)]
 
 
 def _rows(events, definitions) -> list:

@@ -84,6 +84,26 @@ class Session:
         """The folder of a data set that is shipped here."""
         return dataset_path(name)
 
+    def interrupt(self, job_name: str, notice_s: float | None = None) -> None:
+        """Take the instances of a spot job away while it trains, as AWS does when it needs them. local only.
+
+        notice_s  seconds from SIGTERM to SIGKILL, 0 to 120; None: 120, as on AWS
+        Raises    SessionError on aws, and for a job that is no spot job or is not Training
+        """
+        if self.where != "local":
+            raise SessionError("on aws nobody can ask for it: AWS interrupts when it needs the machines."
+                               '\nFix: rehearse it with WHERE = "local", for free.')
+        asked = {"TrainingJobName": job_name, "Region": self.region}
+        if notice_s is not None:
+            asked["NoticeInSeconds"] = notice_s
+        request = urllib.request.Request(f"{self.url}/_pocketaws/interrupt", json.dumps(asked).encode(),
+                                         {"Content-Type": "application/json"})
+        try:
+            with _opener().open(request, timeout=ANSWER_WITHIN_S):
+                pass
+        except urllib.error.HTTPError as err:
+            raise SessionError(json.load(err).get("message", str(err))) from err
+
     def summary(self) -> None:
         """Print where the calls go and what that costs."""
         local = self.where == "local"
@@ -269,13 +289,17 @@ def _read(home: Path):
         return None
 
 
+def _opener():
+    """What opens addresses of this machine, whatever proxy the environment names."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def _ask(url):
     """What a server at `url` says of itself, with its url; None if it is not a local AWS that answers."""
     if not url or not url.startswith("http://127.0.0.1:"):
         return None
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{url}/_pocketaws", timeout=ANSWER_WITHIN_S) as answer:
+        with _opener().open(f"{url}/_pocketaws", timeout=ANSWER_WITHIN_S) as answer:
             info = json.load(answer)
     except (urllib.error.URLError, OSError, ValueError):
         return None

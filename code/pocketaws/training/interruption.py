@@ -4,7 +4,8 @@ AWS takes the instances of a managed spot job when it needs them. Here they are 
 
     POST /_pocketaws/interrupt  {"TrainingJobName": "…"}  says so (own_calls.py), or
     the tag pocketaws:interrupt-after names a moment: "5 12", after so many seconds of Training, all
-        attempts together; "step=10 step=25", when a line of the log has that word. In this order.
+        attempts together; "step=10 step=25", when a line of the log has that word. In this order. With @
+        and seconds behind it a moment has another notice than two minutes: "step=10@0" has none.
 
 What happens then follows "Managed Spot Training Lifecycle" and, for the two minutes of notice, EC2's "Spot
 Instance interruption notices", both read 2026-11: SIGTERM, SIGKILL after the notice, Interrupted, then
@@ -53,26 +54,41 @@ class Plan:
             seconds = _seconds(self._words[0]) if self._words else None
         return None if seconds is None else max(0.0, seconds - self.trained_s)
 
-    def is_due(self) -> bool:
-        """Whether the next moment has come by the clock; it is then behind us."""
+    def is_due(self) -> str | None:
+        """The next moment if it has come by the clock; it is then behind us."""
         due = self.due_in_s()
         if due is None or due > 0:
-            return False
+            return None
         with self._lock:
-            self._words.pop(0)
-        return True
+            return self._words.pop(0)
 
-    def reads(self, lines: list[str]) -> bool:
-        """Whether the next moment is a word of these lines; it is then behind us."""
+    def reads(self, lines: list[str]) -> str | None:
+        """The next moment if it is a word of these lines; it is then behind us."""
         with self._lock:
-            if self._words and any(self._words[0] in line.split() for line in lines):
-                self._words.pop(0)
-                return True
-        return False
+            if self._words and any(_split(self._words[0])[0] in line.split() for line in lines):
+                return self._words.pop(0)
+        return None
 
 
-def _seconds(word: str) -> float | None:
+def notice_s(moment: str, usual_s: float) -> float:
+    """Seconds of notice before an interruption: what the moment says, else usual_s."""
+    given = _split(moment)[1]
+    return usual_s if given is None else given
+
+
+def _split(moment: str) -> tuple[str, float | None]:
+    """ "step=10@0" → ("step=10", 0.0), "step=10" → ("step=10", None)."""
+    word, at, notice = moment.rpartition("@")
+    given = _number(notice) if at else None
+    return (moment, None) if given is None else (word, given)
+
+
+def _seconds(moment: str) -> float | None:
+    return _number(_split(moment)[0])
+
+
+def _number(text: str) -> float | None:
     try:
-        return float(word)
+        return float(text)
     except ValueError:
         return None

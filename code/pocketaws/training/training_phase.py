@@ -14,6 +14,7 @@ from pocketaws.training.failure import (
     cut,
     script_error,
 )
+from pocketaws.training.interruption import notice_s
 from pocketaws.training.layout import LOG_GROUP, HostFolder, host_names
 from pocketaws.training.metrics import MetricScan
 
@@ -88,8 +89,8 @@ class TrainingPhase:
             self._metrics = MetricScan(job, clients.get("cloudwatch"), self._settings.python, self.say)
 
     def _scan(self, lines: list[str], moment_ms: int) -> None:
-        if self._run.plan.reads(lines):
-            self._run.interrupt(self._settings.term_grace_s)
+        if moment := self._run.plan.reads(lines):
+            self._run.interrupt(notice_s(moment, self._settings.term_grace_s))
         if self._metrics:
             self._metrics.feed(lines, moment_ms)
 
@@ -126,8 +127,8 @@ class TrainingPhase:
             if reason is None and now >= until:
                 reason, kill_at = limit, self._terminate(self._settings.term_grace_s)
                 self._job.move("Stopping")
-            if reason is None and self._run.plan.is_due():
-                reason, kill_at = "Interrupted", self._terminate(self._settings.term_grace_s)
+            if reason is None and (moment := self._run.plan.is_due()):
+                self._run.interrupt(notice_s(moment, self._settings.term_grace_s))
             if term_at is not None and now >= term_at:
                 term_at, kill_at = None, self._terminate(FAILED_PEER_GRACE_S)
             if kill_at is not None and now >= kill_at:
@@ -148,8 +149,8 @@ class TrainingPhase:
             elif event[0] == "stop" and reason is None:
                 reason, kill_at = "Stopped", self._terminate(self._settings.term_grace_s)
             elif event[0] == "interrupt" and reason is None and event[2] == self._run.attempt:
-                notice_s = event[1]
-                reason, kill_at = "Interrupted", self._terminate(notice_s) if notice_s else time.monotonic()
+                within_s = event[1]
+                reason, kill_at = "Interrupted", self._terminate(within_s) if within_s else time.monotonic()
             elif event[0] == "close":
                 reason, term_at, kill_at = "Closed", None, self._terminate(event[1])
         return self._outcome(reason)
