@@ -65,10 +65,11 @@ def make_reporter(trainer):
 
         def state(self) -> dict:
             """What a checkpoint keeps of the report, for restore()."""
+            loss, tokens = self._window()
             return {
                 "history": self.history, "loss_sum": self.loss_sum, "trained_tokens": self.trained_tokens,
-                "reported_step": self.reported_step, "window_loss": float(trainer.window_loss),
-                "window_tokens": float(trainer.window_tokens), "rate": trainer.rate,
+                "reported_step": self.reported_step, "window_loss": loss,
+                "window_tokens": tokens / distributed.world(), "rate": trainer.rate,
                 "runtime_s": self.runtime_s + time.perf_counter() - self.began,
             }  # fmt: skip
 

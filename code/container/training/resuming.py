@@ -52,10 +52,11 @@ class WholeCheckpoints:
         try:
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()  # each process saves its own random numbers
+            report = self.reporter.state()  # on every process: it adds up what they have
             if self.args.local_process_index == 0:
                 written = self._aside / f"{PREFIX}{step}"
                 if self.args.should_save:
-                    seal(written, {"step": step, "made_by": self.made_by, "report": self.reporter.state()})
+                    seal(written, {"step": step, "made_by": self.made_by, "report": report})
                 put_in_place(written, folder / written.name)
         finally:
             self._aside = None
