@@ -114,7 +114,7 @@ def _varlen(query):
 
 
 def use_per_row_attention(model) -> bool:
-    """Give a causal model this attention if that keeps its rows apart; else leave it as it is. True if given."""
+    """Give a causal model this attention if it keeps its rows apart so; True if it has it now."""
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 

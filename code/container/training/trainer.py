@@ -7,6 +7,7 @@ import signal
 import time
 
 import distributed
+import fused
 import packing
 import torch
 from batches import Batches, Plan
