@@ -169,8 +169,8 @@ def _points(table, name: str) -> tuple:
     place = _axis(table)[0]
     rows = [(place(i, row), row[name]) for i, row in enumerate(table) if row.get(name) is not None]
     # After an interruption a job goes back to its checkpoint: of a step trained twice the newest row counts.
-    found = dict((x, y) for x, y in rows if x is not None)
-    return sorted(found), [found[x] for x in sorted(found)]
+    found = {x: y for x, y in rows if x is not None}
+    return list(found), list(found.values())
 
 
 def _rows(events, definitions) -> list:
