@@ -1,6 +1,7 @@
 """S3 of the local AWS: what moto keeps comes through unchanged, and what moto lacks is refused."""
 
 import hashlib
+import time
 
 import botocore.loaders
 import pytest
@@ -49,6 +50,13 @@ def test_keys_keep_every_character(s3, bucket_name, key):
     s3.put_object(Bucket=bucket_name, Key=key, Body=b"x")
     assert [row["Key"] for row in s3.list_objects_v2(Bucket=bucket_name)["Contents"]] == [key]
     assert s3.get_object(Bucket=bucket_name, Key=key)["Body"].read() == b"x"
+
+
+def test_an_empty_object_is_taken_at_once(s3, bucket_name):
+    begin = time.monotonic()
+    s3.put_object(Bucket=bucket_name, Key="empty", Body=b"")
+    assert s3.head_object(Bucket=bucket_name, Key="empty")["ContentLength"] == 0
+    assert time.monotonic() - begin < 20, "the client gives up waiting after 60 s"
 
 
 def test_metadata_keeps_underscores_and_lower_case(s3, bucket_name):

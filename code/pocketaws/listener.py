@@ -40,7 +40,11 @@ CAPITALISED = re.compile(rb"\r\nX-Amz-Meta-[^:]*")
 
 
 class Parser(HTTPRequestParser):
-    """Keeps S3 metadata headers whose names have an underscore: {name as sent: value}."""
+    """Keeps S3 metadata headers whose names have an underscore: {name as sent: value}.
+
+    boto3 sends "Expect: 100-continue" with an empty object too; waitress would answer it and wait for a body
+    that never comes.
+    """
 
     def parse_header(self, header_plus):
         self.kept = {}
@@ -49,6 +53,7 @@ class Parser(HTTPRequestParser):
             if colon and b"_" in name and name.lower().startswith(METADATA):
                 self.kept[name.decode("latin-1")] = value.strip(b" \t").decode("latin-1")
         super().parse_header(header_plus)
+        self.expect_continue = self.expect_continue and (self.chunked or self.content_length > 0)
 
 
 class Task(WSGITask):
