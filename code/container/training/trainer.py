@@ -223,9 +223,12 @@ def make_trainer(model, tokenizer, args, device, train, validation, checkpointin
     pad = pad if pad is not None else tokenizer.eos_token_id or 0
     packed = model.get_base_model().config._attn_implementation == packing.NAME
     plan = make_plan(args, train, packed)
+    settings = training_arguments(args, device, total_steps(args, plan), bool(validation), checkpointing)
+    if not settings.fsdp:  # FSDP gathers a layer's weights when the layer is called, and fuse() goes round it
+        fused.fuse(model)
     trainer = ChatTrainer(
         model=model,
-        args=training_arguments(args, device, total_steps(args, plan), bool(validation), checkpointing),
+        args=settings,
         train_dataset=train,
         eval_dataset=validation,
         data_collator=packing.PackedCollator(pad) if packed else Collator(pad),
