@@ -1,0 +1,32 @@
+"""Try variants of a training job: a grid or a random search under a dollar cap, or SageMaker's own tuning.
+
+spaces      what to try: grid({...}), random({...}, n, seed); log_uniform, uniform, whole
+searching   run(): parallel jobs under a cap, resumable; rows for a table
+views       table(), best(), plot()
+tuning      CreateHyperParameterTuningJob: tuning_request(), start, watch, results
+"""
+
+from tuneaws.variants.searching import CapError, Search, run, worst_usd
+from tuneaws.variants.spaces import choice, grid, log_uniform, random, uniform, whole
+from tuneaws.variants.tuning import start_tuning, tuning_request, tuning_results, watch_tuning
+from tuneaws.variants.views import best, plot, table
+
+__all__ = [
+    "CapError",
+    "Search",
+    "best",
+    "choice",
+    "grid",
+    "log_uniform",
+    "plot",
+    "random",
+    "run",
+    "start_tuning",
+    "table",
+    "tuning_request",
+    "tuning_results",
+    "uniform",
+    "watch_tuning",
+    "whole",
+    "worst_usd",
+]
