@@ -2,11 +2,12 @@
 
 import io
 import json
+from urllib.parse import quote, unquote
 
 import pytest
 from local_server import signed_for
 from moto.core.model import ServiceModel
-from pocketaws import calls, models, operations
+from pocketaws import calls, listener, models, operations
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,42 @@ def test_the_models_are_those_of_botocore():
     assert isinstance(models.service_model("sagemaker"), ServiceModel)
     assert models.service_model("no-such-service") is None
     assert models.service_model("../secrets") is None
+
+
+ARN = "arn:aws:bedrock:us-east-1:123456789012:custom-model-deployment/abcdefghijkl"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "service", "operation"),
+    [
+        ("GET", "/foundation-models", "bedrock", "ListFoundationModels"),
+        ("POST", "/model-customization-jobs", "bedrock", "CreateModelCustomizationJob"),
+        ("POST", "/model-customization-jobs/j/stop", "bedrock", "StopModelCustomizationJob"),
+        ("DELETE", "/custom-models/m", "bedrock", "DeleteCustomModel"),
+        ("POST", "/model/amazon.nova-micro-v1%3A0/converse", "bedrock-runtime", "Converse"),
+        ("POST", f"/model/{quote(ARN, safe='')}/converse-stream", "bedrock-runtime", "ConverseStream"),
+        ("POST", f"/model/{quote(ARN, safe='')}/invoke", "bedrock-runtime", "InvokeModel"),
+        ("POST", "/agents/a/agentAliases/b/sessions/c/text", "bedrock-agent-runtime", "InvokeAgent"),
+        ("GET", "/nothing-of-bedrock", "bedrock", None),
+    ],
+)
+@pytest.mark.parametrize("authorization", [signed_for("bedrock"), "Bearer bedrock-api-key-x"])
+def test_services_that_sign_as_bedrock_are_told_apart_by_path(
+    method, path, service, operation, authorization
+):
+    environ = {
+        "REQUEST_METHOD": method, "PATH_INFO": unquote(path), "QUERY_STRING": "", "REQUEST_URI": path,
+        "HTTP_AUTHORIZATION": authorization,
+    }  # fmt: skip
+    call = calls.read_call(environ, "us-east-1")
+    assert (call.service, call.operation, call.region) == (service, operation, "us-east-1")
+    if ARN[-12:] in path:
+        assert call.labels["modelId"] == ARN
+
+
+def test_invocations_of_models_get_threads_of_their_own():
+    for path in (f"/model/{ARN}/converse", "/model/m/converse-stream", f"/model/{ARN}/invoke",
+                 "/model/m/invoke-with-response-stream", "/endpoints/e/invocations"):  # fmt: skip
+        assert listener.INVOCATION.match(path), path
+    for path in ("/foundation-models", "/model/m/count-tokens", "/model-import-jobs", "/models/converse"):
+        assert not listener.INVOCATION.match(path), path
