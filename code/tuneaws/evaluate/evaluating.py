@@ -6,6 +6,7 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tuneaws.bedrock_models.errors import BedrockModelError
 from tuneaws.cleaning import text_key
 from tuneaws.data import build_messages
 from tuneaws.endpoints.use import EndpointError
@@ -14,7 +15,7 @@ from tuneaws.evaluate.report import Report
 
 # What an endpoint, a network or a file can do to one request. OSError has timeouts and refused connections
 # among its kinds. Any other error is a mistake in the function, and is raised at once.
-REQUEST_ERRORS = (EndpointError, BotoCoreError, ClientError, OSError)
+REQUEST_ERRORS = (EndpointError, BedrockModelError, BotoCoreError, ClientError, OSError)
 
 
 def test_rows(s3, uri: str) -> list:

@@ -1,0 +1,161 @@
+"""What a model on Bedrock costs: tokens, hours, storage. Asked before it is spent.
+
+    price = best_price(pricing, "amazon.nova-micro-v1:0", "us-east-1")
+    price.usd(input_tokens=160, output_tokens=25)            # of one request
+    print(throughput_cost("amazon.nova-2-lite-v1:0", "us-east-1"))
+
+    on demand                 by the token; a deployment that nobody asks costs nothing
+    custom model, kept        by the month, until it is deleted
+    imported model, kept      by unit and month; asked: by unit and minute, in windows of 5 minutes
+    provisioned throughput    by unit and hour from creation to deletion, asked or not
+
+Prices here are what was seen on the dates beside them. A price that is not known is an error, never a guess.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tuneaws.prices import BILLING_CODE, PriceError
+
+HOURS_A_MONTH = 730
+# USD for 1,000 tokens in and out, on demand, us-east-1. Nova Micro and Lite: of the base model, as on
+# vercel.com/ai-gateway and pristren.com. Nova 2 Lite: of a custom model, by a public note of AWS's price list
+# (code search). All read 2026-11. Custom models have usage types of their own, …-custom-model: of Nova
+# Micro's no price was found, so its base model's stands in; Nova 2 Lite's two differ by a tenth.
+SEEN = {"us-east-1": ("2026-11", {"amazon.nova-micro": (0.000035, 0.00014),
+                                  "amazon.nova-lite": (0.00006, 0.00024),
+                                  "amazon.nova-2-lite": (0.0003, 0.0025)})}
+USAGE = {"amazon.nova-micro": "NovaMicro", "amazon.nova-lite": "NovaLite", "amazon.nova-pro": "NovaPro",
+         "amazon.nova-2-lite": "Nova2.0Lite"}
+# USD an hour of one model unit without commitment: USE1-Nova2.0Lite-ProvisionedThroughput-NoCommit-ModelUnits
+# in AWS's price list, read 2026-08. Nova Micro's was not found.
+SEEN_THROUGHPUT = {"us-east-1": ("2026-08", {"amazon.nova-2-lite": 60.50})}
+# USD a month for a custom model; for an imported one by unit and month, and by unit and minute that a copy of
+# it is up, counted in windows of 5 minutes (https://docs.aws.amazon.com/bedrock/latest/userguide/
+# import-model-calculate-cost.html, 2026-11; figures of AWS's price page, us-east-1 and us-west-2, 2026-08).
+CUSTOM_MODEL_MONTH = 1.95
+IMPORTED_UNIT_MONTH = 1.95
+IMPORTED_UNIT_MINUTE = 0.05718
+IMPORT_WINDOW_S = 300
+SEEN_KEEPING = "2026-08"
+
+
+@dataclass(frozen=True)
+class AnswerPrice:
+    """What answers of one model cost on demand, USD for 1,000 tokens."""
+
+    model_id: str
+    region: str
+    usd_per_1000_input: float
+    usd_per_1000_output: float
+    seen: str
+
+    def usd(self, input_tokens: float, output_tokens: float) -> float:
+        """The cost of so many tokens."""
+        return (input_tokens * self.usd_per_1000_input + output_tokens * self.usd_per_1000_output) / 1000
+
+    def __str__(self) -> str:
+        return (f"{base_of(self.model_id)} in {self.region}, 1,000 tokens: {self.usd_per_1000_input:g} USD in, "
+                f"{self.usd_per_1000_output:g} out, seen {self.seen}. Not asked, it costs nothing.")
+
+
+@dataclass(frozen=True)
+class ThroughputCost:
+    """What provisioned throughput costs; usd_per_hour is None where no price is known here."""
+
+    model_id: str
+    region: str
+    units: int
+    usd_per_hour: float | None
+    seen: str
+
+    def __str__(self) -> str:
+        units = "1 model unit" if self.units == 1 else f"{self.units} model units"
+        head = f"provisioned throughput, {units} of {base_of(self.model_id)} in {self.region}:"
+        if self.usd_per_hour is None:
+            return (f"{head}\nthe price an hour is not in this course's table: "
+                    "https://aws.amazon.com/bedrock/pricing/.\n"
+                    "For scale: a unit of Nova 2 Lite was 60.50 USD an hour in 2026-08, 1,452 USD a day.")
+        hour = self.usd_per_hour * self.units
+        month = hour * HOURS_A_MONTH
+        return (f"{head}\n{hour:,.2f} USD an hour, {hour * 24:,.0f} a day, {month:,.0f} a month, "
+                f"seen {self.seen}.\nIt bills from its creation to its deletion, asked or not.")
+
+
+def seen_price(model_id: str, region: str) -> AnswerPrice:
+    """The price that was seen. Raises PriceError if there is none here."""
+    seen, table = SEEN.get(region, ("", {}))
+    name = _name(model_id, table)
+    if name is None:
+        known = ", ".join(table) or "none"
+        raise PriceError(f"the price of answers of {model_id} in {region} is not in this course's table.\n"
+                         f"Known there: {known}.\nFix: one of those, or https://aws.amazon.com/bedrock/pricing/")
+    return AnswerPrice(model_id, region, *table[name], seen)
+
+
+def price_request(model_id: str, region: str, way: str, custom: bool = True) -> dict:
+    """The pricing:GetProducts request for tokens; way is "input" or "output". Raises PriceError."""
+    name = _name(model_id, USAGE)
+    if name is None or region not in BILLING_CODE:
+        raise PriceError(f"how AWS bills answers of {model_id} in {region} is not known here. "
+                         "Fix: look at https://aws.amazon.com/bedrock/pricing/")
+    usage = f"{BILLING_CODE[region]}-{USAGE[name]}-{way}-tokens{'-custom-model' if custom else ''}"
+    return {"ServiceCode": "AmazonBedrock",
+            "Filters": [{"Type": "TERM_MATCH", "Field": "usagetype", "Value": usage}]}
+
+
+def from_api(pricing, model_id: str, region: str, custom: bool = True) -> AnswerPrice:
+    """Today's price. Free to ask; needs pricing:GetProducts. Raises PriceError if AWS lists none.
+
+    pricing  boto3 client "pricing" in us-east-1, where that API lives
+    custom   of a tuned model; False: of the base model
+    """
+    (coming, date), (going, _) = (_usd(pricing, price_request(model_id, region, way, custom))
+                                  for way in ("input", "output"))
+    return AnswerPrice(model_id, region, coming, going, f"{date} (price list API)")
+
+
+def best_price(pricing, model_id: str, region: str, custom: bool = True) -> AnswerPrice:
+    """from_api(), or the table's price where that can't be asked. Raises PriceError if neither knows it."""
+    try:
+        return from_api(pricing, model_id, region, custom)
+    except (PriceError, BotoCoreError, ClientError):
+        return seen_price(model_id, region)
+
+
+def throughput_cost(model_id: str, region: str, units: int = 1) -> ThroughputCost:
+    """What provisioned throughput without commitment costs, as far as the table knows."""
+    seen, table = SEEN_THROUGHPUT.get(region, ("", {}))
+    name = _name(model_id, table)
+    return ThroughputCost(model_id, region, units, table.get(name), seen if name else "")
+
+
+def base_of(model_id: str) -> str:
+    """The base model's id in a custom model's ARN; other ids as they are."""
+    kind, _, rest = model_id.rpartition("/")[0].rpartition(":custom-model/")
+    return rest if kind else model_id
+
+
+def import_window_usd(units: int = 1) -> float:
+    """USD for each window of 5 minutes in which an imported model of so many units was asked at all."""
+    return units * IMPORTED_UNIT_MINUTE * IMPORT_WINDOW_S / 60
+
+
+def _usd(pricing, request: dict) -> tuple[float, str]:
+    for text in pricing.get_products(**request)["PriceList"]:
+        product = json.loads(text) if isinstance(text, str) else text
+        for term in product["terms"].get("OnDemand", {}).values():
+            for dimension in term["priceDimensions"].values():
+                usd = float(dimension["pricePerUnit"].get("USD", 0))
+                if usd > 0 and "1k tokens" in (dimension.get("unit") or "1k tokens").lower():
+                    return usd, term.get("effectiveDate", "")[:10]
+    raise PriceError(f"AWS lists no price for {request['Filters'][0]['Value']}")
+
+
+def _name(model_id: str, table) -> str | None:
+    """The table's name for a model id, a foundation model's ARN or a custom model's ARN."""
+    return next((name for name in table if name in model_id), None)
