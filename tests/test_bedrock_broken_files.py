@@ -1,9 +1,14 @@
 """Every broken training file is refused before it is uploaded, by the rule that it breaks and at its line."""
 
+import time
+
 import bedrock_broken_files
+import boto3
 import pytest
 from bedrock_broken_files import FILES, LLAMA31, NOVA2, chat, lines, pair
-from tuneaws import bedrock_data
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from tuneaws import bedrock_data, bedrock_jobs
 
 BY_NAME = {each.name: each for each in FILES}
 
@@ -112,3 +117,79 @@ def test_a_key_that_nothing_reads_is_noted_as_aws_passes_over_it(tmp_path):
     path.write_bytes(lines([*[chat()] * 8, chat(sytem=[{"text": "Be short."}])]))
     report = bedrock_data.check(path, bedrock_data.family("nova"))
     assert report.ok and "nothing reads the key 'sytem' of 1 records, first in line 9" in str(report)
+
+
+# --- sent anyway: the local AWS refuses each of them too, by the same line and rule
+
+
+class Sender:
+    """Sends broken files to the local AWS without a check: one bucket and one role for each region."""
+
+    def __init__(self, local_aws):
+        self.url, self.iam = local_aws.url, local_aws.client("iam")
+        self.clients, self.roles = {}, {}
+
+    def client(self, service: str, region: str):
+        """A boto3 client, made once."""
+        if (service, region) not in self.clients:
+            boto, once = boto3.session.Session(region_name=region), Config(retries={"total_max_attempts": 1})
+            self.clients[service, region] = boto.client(service, endpoint_url=self.url, config=once)
+        return self.clients[service, region]
+
+    def bucket(self, region: str) -> str:
+        """A bucket of the region, and the role that may read it."""
+        name = f"broken-files-{region}"
+        if region not in self.roles:
+            where = {} if region == "us-east-1" else {"LocationConstraint": region}
+            more = {"CreateBucketConfiguration": where} if where else {}
+            self.client("s3", region).create_bucket(Bucket=name, **more)
+            role = f"broken-files-{region}"
+            self.roles[region] = bedrock_jobs.ensure_role(self.iam, "123456789012", region, name, role)
+        return name
+
+    def send(self, broken):
+        """Upload the file and start a job on it; return the job's ARN, or the error that refused it."""
+        region, s3 = broken.region, self.client("s3", broken.region)
+        bucket, uris = self.bucket(region), {}
+        for name, make in (("training", broken.training), ("validation", broken.validation)):
+            if make:
+                file = broken.file_name if name == "training" else "validation.jsonl"
+                s3.put_object(Bucket=bucket, Key=f"{broken.name}/{file}", Body=make())
+                uris[name] = f"s3://{bucket}/{broken.name}/{file}"
+        asked = bedrock_jobs.request(
+            f"broken-{broken.name}", broken.model, self.roles[region], uris["training"], f"s3://{bucket}/out",
+            broken.hyperparameters, uris.get("validation"))  # fmt: skip
+        try:
+            return self.client("bedrock", region).create_model_customization_job(**asked)["jobArn"]
+        except ClientError as err:
+            return err
+
+    def refusal(self, broken, sent) -> str:
+        """What the local AWS says: the error of the request, or the failureMessage of the job."""
+        if isinstance(sent, ClientError):
+            assert sent.response["Error"]["Code"] == "ValidationException"
+            return sent.response["Error"]["Message"]
+        bedrock, deadline = self.client("bedrock", broken.region), time.monotonic() + 60
+        while (job := bedrock_jobs.get(bedrock, sent))["status"] == "InProgress":
+            assert time.monotonic() < deadline, job
+            time.sleep(0.02)
+        assert job["status"] == "Failed", job
+        assert job["statusDetails"]["validationDetails"]["status"] == "Failed"
+        assert job["statusDetails"]["trainingDetails"]["status"] == "NotStarted"
+        return job["failureMessage"]
+
+
+@pytest.fixture(scope="module")
+def refusals(local_aws) -> dict:
+    """{name of the broken file: what the local AWS says of it}, when all have been sent."""
+    sender = Sender(local_aws)
+    sent = {broken.name: sender.send(broken) for broken in FILES}
+    return {broken.name: sender.refusal(broken, sent[broken.name]) for broken in FILES}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_local_aws_refuses_it_when_it_is_sent_anyway(name, refusals):
+    broken, said = BY_NAME[name], refusals[name]
+    assert broken.rule in said
+    if broken.line:
+        assert f"line {broken.line:,} of the {'validation' if broken.validation else 'training'}" in said.lower()
