@@ -6,8 +6,9 @@ import time
 
 import pytest
 from local_server import until
-from pocketaws.bedrock_serving import NotUp, Question, Serving, serving
+from pocketaws.bedrock_serving import NotUp, Question, Serving, model_process, serving
 from pocketaws.bedrock_serving.process import ModelProcess
+from pocketaws.generation import LoadError
 
 QUESTION = Question(messages=[{"role": "user", "content": "hi"}], max_tokens=2)
 
@@ -104,6 +105,12 @@ def test_a_model_that_cannot_be_loaded_says_why_to_everyone_who_asked(tmp_path):
         assert caught.value.failed
     finally:
         models.close()
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_process.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(LoadError, match=r"need torch, transformers, .* -m pip install torch transformers"):
+        model_process.make_server(tmp_path, "model")
 
 
 def test_closing_while_a_process_comes_up_leaves_none(tmp_path):

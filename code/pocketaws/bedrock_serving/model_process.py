@@ -8,6 +8,7 @@ A model that cannot be loaded ends the process with the reason as its last line.
 """
 
 import argparse
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from pocketaws.generation import Engine, LoadError, PromptError, Request, Settin
 from pocketaws.hosting import http_server
 from pocketaws.hosting.llm import fields, openai
 
+NEEDED = ("torch", "transformers")
 JSON = {"Content-Type": "application/json"}
 LINES = {"Content-Type": "application/x-ndjson"}
 
@@ -96,6 +98,12 @@ def _json(data: dict) -> bytes:
 
 def make_server(folder: Path, name: str) -> Server:
     """Load the model and return its handler. Raises LoadError."""
+    missing = [package for package in NEEDED if importlib.util.find_spec(package) is None]
+    if missing:
+        raise LoadError(
+            f"answers in the local AWS need {', '.join(missing)}, which its Python does not have. "
+            f"Fix: {sys.executable} -m pip install {' '.join(missing)}"
+        )
     model = load(folder)
     print(f"serving {name} from {folder} on {model.device}", flush=True)
     return Server(Engine(model), name)

@@ -59,8 +59,9 @@ class AnswerPrice:
         return (input_tokens * self.usd_per_1000_input + output_tokens * self.usd_per_1000_output) / 1000
 
     def __str__(self) -> str:
-        return (f"{base_of(self.model_id)} in {self.region}, 1,000 tokens: {self.usd_per_1000_input:g} USD in, "
-                f"{self.usd_per_1000_output:g} out, seen {self.seen}. Not asked, it costs nothing.")
+        coming, going = 1000 * self.usd_per_1000_input, 1000 * self.usd_per_1000_output
+        return (f"{base_of(self.model_id)} in {self.region}: {coming:g} USD for a million tokens in, "
+                f"{going:g} out, seen {self.seen}. Not asked, it costs nothing.")
 
 
 @dataclass(frozen=True)
