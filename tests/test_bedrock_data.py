@@ -99,7 +99,7 @@ def test_each_dropped_row_is_counted_by_its_reason_with_the_first_ones(tmp_path)
     rows[4]["dialogue"] = "x" * 30_000
     rows[5]["summary"] = None
     rows[6]["summary"] = "[eos]"
-    report = bedrock_data.convert(rows, tmp_path / "out.jsonl", NOVA, prompt=PROMPT)
+    report = bedrock_data.convert(rows, tmp_path / "out.jsonl", NOVA, prompt=PROMPT, max_chars=20_000)
     assert report.dropped == {"reserved-word": 2, "dialogue over 20,000 characters": 1, "no summary": 1}
     assert report.kept + sum(report.dropped.values()) == report.read == 20
     assert "2 dropped: reserved-word (row 4: Bot: in message 1" in str(report)

@@ -19,6 +19,7 @@ from tuneaws.cleaning import CleanReport, clean_row
 from tuneaws.data import ENCODE, build_messages
 
 EXAMPLES = 3  # rows named for each reason
+NO_PAIR = "a text, and no prompt with its answer"
 
 
 @dataclass
@@ -61,15 +62,16 @@ class ConvertReport:
 
 
 def convert(source, path, family: Family, prompt=None, fields: dict | None = None, columns: str = "",
-            max_chars: int = 20_000) -> ConvertReport:
+            max_chars: int = 0) -> ConvertReport:
     """Write the rows of a source as JSONL of the family's schema; return what became of them.
 
-    source   a file or folder of CSV, JSON, JSONL or TXT, each also .gz, or an iterable of rows
-    prompt   the configuration's: rows are {"id", "dialogue", "summary"}, and the course's one prompt builder
-             makes the record of each. None: rows are chats or pairs, found by their columns (tuneaws.rows)
-    fields   with a prompt: our name -> your column, as dataset.fields
-    columns  without one: "prompt=Frage,completion=Antwort"
-    Raises   BedrockDataError when no row is left; tuneaws.rows.DataError when nothing can be read
+    source     a file or folder of CSV, JSON, JSONL or TXT, each also .gz, or an iterable of rows
+    prompt     the configuration's: rows are {"id", "dialogue", "summary"}, and the one prompt builder of the course
+               makes each record. None: rows are chats or pairs, found by their columns (tuneaws.rows)
+    fields     with a prompt: our name -> your column, as dataset.fields
+    columns    without one: "prompt=Frage,completion=Antwort"
+    max_chars  longer rows are dropped before the family's own limit; 0: only that
+    Raises     BedrockDataError when no row is left; tuneaws.rows.DataError when nothing can be read
     """
     report = ConvertReport(str(path), family)
     path = Path(path)
@@ -84,8 +86,9 @@ def convert(source, path, family: Family, prompt=None, fields: dict | None = Non
                     report.kept += 1
                     report.characters += sum(len(text) for _, text in texts(record))
         if not report.kept:
-            raise BedrockDataError(f"no row can be used, so nothing was written.\n{report}\nFix: name the "
-                                   'columns: "prompt=<yours>,completion=<yours>"')
+            fix = 'name the columns: "prompt=<yours>,completion=<yours>"' if NO_PAIR in report.dropped else (
+                "look at the first of these rows")
+            raise BedrockDataError(f"no row can be used, so nothing was written.\n{report}\nFix: {fix}")
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -99,7 +102,7 @@ def to_record(example: dict, family: Family) -> dict:
     Raises  BedrockDataError if the schema can't hold it
     """
     if "messages" not in example:
-        raise BedrockDataError("a text, and no prompt with its answer")
+        raise BedrockDataError(NO_PAIR)
     system = [turn["content"] for turn in example["messages"] if turn["role"] == "system"]
     turns = [turn for turn in example["messages"] if turn["role"] != "system"]
     if family.schema == "conversation":
@@ -177,7 +180,7 @@ def _course_rows(rows: Iterable[dict], report: ConvertReport, prompt, fields: di
     for number, row in enumerate(rows, start=1):
         report.read, found = number, CleanReport()
         ours = {"id": str(number), **{name: row.get(theirs) for name, theirs in names.items()}}
-        tidy = clean_row(ours, max_chars, found)
+        tidy = clean_row(ours, max_chars or report.family.max_characters, found)
         if tidy is None:
             report.drop(next(iter(found.dropped)), number)
         else:
