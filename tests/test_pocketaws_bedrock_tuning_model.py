@@ -1,9 +1,11 @@
 """The trainer's own Llama, tokens and plan against transformers and against arithmetic."""
 
+from array import array
+
 import pytest
 import torch
 from pocketaws import hub_cache
-from pocketaws.bedrock_tuning import llama, lora, rows
+from pocketaws.bedrock_tuning import llama, lora, muon, recipe, rows
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 BASE = hub_cache.SHIPPED / "chat-1m"
@@ -76,3 +78,78 @@ def test_rows_in_a_batch_do_not_see_each_other(encoded):
         alone = sum(llama.loss_sum(weights, model.shape, llama.batch_of([row])).item() for row in encoded)
         together = llama.loss_sum(weights, model.shape, llama.batch_of(encoded)).item()
     assert together == pytest.approx(alone, rel=1e-5)
+
+
+def test_an_epoch_has_every_row_once_and_rows_of_like_length_share_a_step():
+    lengths = [50 + 7 * n % 400 for n in range(1003)]
+    steps = list(recipe.plan(lengths, 2))
+    for epoch in (0, 1):
+        chosen = [row for of, some in steps for row in some if of == epoch]
+        assert sorted(chosen) == list(range(1003))
+    assert steps == list(recipe.plan(lengths, 2)), "the order differs from run to run"
+    assert [some for of, some in steps if of == 0] != [some for of, some in steps if of == 1]
+    padded = sum(max(lengths[row] for row in some) * len(some) for _, some in steps)
+    assert padded / (2 * sum(lengths)) < 1.05
+
+
+def test_the_rate_rises_for_the_warm_up_and_falls_to_zero():
+    shares = [recipe.rate(step, 100, 10) for step in range(100)]
+    assert shares[:2] == [0.1, 0.2] and shares[9] == 1.0 == max(shares)
+    assert shares[10:] == sorted(shares[10:], reverse=True) and shares[-1] < 0.001
+    assert [recipe.rate(step, 2, 10) for step in range(2)] == [0.1, 0.2]  # fewer steps than warm-up
+    assert recipe.rate(0, 1, 0) == 1.0
+
+
+def test_muon_is_torchs_own_for_every_size_of_matrix():
+    make = torch.Generator().manual_seed(0)
+    start = [torch.randn(shape, generator=make) for shape in ((8, 32), (48, 8), (8, 8), (8, 32))]
+    mine = [each.clone().requires_grad_() for each in start]
+    theirs = [each.clone().requires_grad_() for each in start]
+    ours = muon.Muon(mine)
+    reference = torch.optim.Muon(theirs, lr=0.01, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    for _ in range(3):
+        for one, other in zip(mine, theirs, strict=True):
+            one.grad = torch.randn(one.shape, generator=make)
+            other.grad = one.grad.clone()
+        ours.step(0.01)
+        reference.step()
+    for one, other, begun in zip(mine, theirs, start, strict=True):
+        # torch makes them orthogonal in bfloat16, which has three digits
+        assert (one - other).norm() < 0.03 * (other - begun).norm()
+
+
+def training(count: int) -> list[rows.Row]:
+    words = ("Anna", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana")
+    chats = [
+        [("user", f"Call {words[n % 8]} at {n % 12}."), ("assistant", f"{words[n % 8]} is called.")]
+        for n in range(count)
+    ]
+    return rows.ChatTokens(BASE).rows(chats)
+
+
+def test_it_learns_and_says_the_losses_of_each_step_and_epoch():
+    model, told = lora.LoraLlama(BASE), []
+    settings = {"epochs": 2, "learning_rate": 6e-3, "warmup_steps": 2}
+    recipe.tune(model, training(96), settings, [training(8), training(16)], told.append)
+    steps = [row for row in told if "validation" not in row]
+    assert [row["step"] for row in steps] == list(range(12)) and steps[11]["epoch"] == 1
+    assert steps[11]["loss"] < 0.4 * steps[0]["loss"]
+    held_out = [(row["step"], row["epoch"], row["validation"]) for row in told if "validation" in row]
+    assert held_out == [(5, 0, 0), (5, 0, 1), (11, 1, 0), (11, 1, 1)]
+    assert told[-1]["loss"] < 0.4 * steps[0]["loss"]
+
+
+def test_a_loss_that_is_no_number_ends_the_training():
+    settings = {"epochs": 5, "learning_rate": 1e20, "warmup_steps": 0}
+    with pytest.raises(recipe.NotANumber, match="the training loss is (nan|inf) at step [1-4]"):
+        recipe.tune(lora.LoraLlama(BASE), training(8), settings, [], lambda row: None)
+
+
+def test_a_long_conversation_keeps_its_first_token_and_its_end():
+    ids = array("i", range(2000))
+    row = rows.cut(ids, [(10, 20), (990, 1010), (1900, 2000)], most=1000)
+    assert len(row.ids) == 1000 and row.ids[0] == 0 and row.ids[-1] == 1999
+    assert row.answers == ((1, 10), (900, 1000))
+    assert list(row.ids[900:1000]) == list(range(1900, 2000)) and list(row.ids[1:10]) == list(
+        range(1001, 1010)
+    )

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from pocketaws.bedrock_tuning.llama import Shape, batch_of, loss_sum
+from pocketaws.bedrock_tuning.llama import batch_of, loss_sum
 from pocketaws.bedrock_tuning.lora import LoraLlama
+from pocketaws.bedrock_tuning.muon import Muon
 
 ROWS_A_STEP = 16
 WINDOW = 50 * ROWS_A_STEP  # rows of like length are looked for among so many
-CLIP = 1.0  # the longest gradient
 SEED = 0
 
 
@@ -47,18 +47,13 @@ def tune(model: LoraLlama, rows, settings: dict, validations, tell: Callable[[di
     rows, settings   rows.Row's; {"epochs", "learning_rate", "warmup_steps"}
     Raises NotANumber when the loss has become infinite or no number.
     """
-    shape = Shape.of(model.folder)
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.0, fused=True)
+    optimizer = Muon(model.parameters())
     steps = list(plan([len(row.ids) for row in rows], settings["epochs"]))
     for step, (epoch, chosen) in enumerate(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = settings["learning_rate"] * rate(step, len(steps), settings["warmup_steps"])
         batch = batch_of([rows[row] for row in chosen])
-        loss = loss_sum(model.step_weights(), shape, batch) / len(batch.labels)
+        loss = loss_sum(model.step_weights(), model.shape, batch) / len(batch.labels)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-        optimizer.step()
-        optimizer.zero_grad()
+        optimizer.step(settings["learning_rate"] * rate(step, len(steps), settings["warmup_steps"]))
         value = loss.item()
         if not math.isfinite(value):
             raise NotANumber(f"the training loss is {value} at step {step}")
@@ -70,19 +65,19 @@ def tune(model: LoraLlama, rows, settings: dict, validations, tell: Callable[[di
                         "step": step,
                         "epoch": epoch,
                         "validation": number,
-                        "loss": mean_loss(model, shape, held_out),
+                        "loss": mean_loss(model, held_out),
                     }
                 )
 
 
 @torch.no_grad()
-def mean_loss(model: LoraLlama, shape: Shape, rows) -> float:
+def mean_loss(model: LoraLlama, rows) -> float:
     """The mean cross entropy over every label of some rows."""
     weights = model.step_weights()
     ordered = sorted(rows, key=lambda row: len(row.ids))
     total = labels = 0.0
     for start in range(0, len(ordered), 2 * ROWS_A_STEP):
         batch = batch_of(ordered[start : start + 2 * ROWS_A_STEP])
-        total += loss_sum(weights, shape, batch).item()
+        total += loss_sum(weights, model.shape, batch).item()
         labels += len(batch.labels)
     return total / labels

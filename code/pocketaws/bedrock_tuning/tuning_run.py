@@ -69,6 +69,8 @@ class TuningRun:
             losses = self._train()
             self._should_stop()
             self.finished(self.job, self.folder / "model", losses)
+            if not self.job.ended.is_set():  # asked to stop while the model was on its way
+                raise Stopped
         except Stopped:
             self.job.request_stop()  # a server that ends has not asked yet
             self.job.stopped()
@@ -99,6 +101,10 @@ class TuningRun:
 
     def _problems(self):
         """Every problem of the job's hyperparameters and files, as they are found."""
+        if "schema" not in self.limits:
+            raise Failed(
+                f"pocketaws does not know the data rules of {self.job.base_model.id}, so it tunes none."
+            )
         yield from hyperparameters.problems(self.job.request.get("hyperParameters", {}), self.limits)
         counted, training = Counted(), DataFile(self.s3, self.job.training_uri)
         for number, file in enumerate([training, *self.validators]):
