@@ -14,6 +14,7 @@ Sections:
     lessons  the first six, headless, on two cores                       at most 240 s
     data     rows a second: read, clean, write; 55,000 CSV rows to training JSONL        at most 2 s
     trainer  tokens a second
+    bedrock_data  rows to checked training files, SAMSum's where they lie: 5 s; memory for ten times the rows
 
 Prints the table, writes results.json and report.md to build/bench. Exit code: 0 every figure within its
 limit, 1 one is over or could not be measured, 2 a wrong command line, 130 stopped by Ctrl-C.
@@ -32,7 +33,8 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT / "code") not in sys.path:
     sys.path.append(str(ROOT / "code"))
 
-import calls  # noqa: E402  (after code/ is on the path)
+import bedrock_files  # noqa: E402  (after code/ is on the path)
+import calls  # noqa: E402
 import convert  # noqa: E402
 import endpoints  # noqa: E402
 import jobs  # noqa: E402
@@ -66,6 +68,10 @@ def sections(work: Path, scale: float, data: list) -> dict[str, Callable[[], Ite
             convert.memory(work, scale),
         ),
         "trainer": lambda: speed.tokens(work, times(60, 5)),
+        "bedrock_data": lambda: chain(
+            bedrock_files.throughput(times(3), data[0] if data else bedrock_files.source(ROOT)),
+            bedrock_files.memory(work, scale),
+        ),
     }
 
 

@@ -192,4 +192,5 @@ def test_the_local_aws_refuses_it_when_it_is_sent_anyway(name, refusals):
     broken, said = BY_NAME[name], refusals[name]
     assert broken.rule in said
     if broken.line:
-        assert f"line {broken.line:,} of the {'validation' if broken.validation else 'training'}" in said.lower()
+        file = "validation" if broken.validation else "training"
+        assert f"line {broken.line:,} of the {file} data" in said.lower()

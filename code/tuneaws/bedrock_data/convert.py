@@ -66,8 +66,8 @@ def convert(source, path, family: Family, prompt=None, fields: dict | None = Non
     """Write the rows of a source as JSONL of the family's schema; return what became of them.
 
     source     a file or folder of CSV, JSON, JSONL or TXT, each also .gz, or an iterable of rows
-    prompt     the configuration's: rows are {"id", "dialogue", "summary"}, and the one prompt builder of the course
-               makes each record. None: rows are chats or pairs, found by their columns (tuneaws.rows)
+    prompt     the configuration's: rows are {"id", "dialogue", "summary"}, and the one prompt builder makes
+               each record. None: rows are chats or pairs, found by their columns (tuneaws.rows)
     fields     with a prompt: our name -> your column, as dataset.fields
     columns    without one: "prompt=Frage,completion=Antwort"
     max_chars  longer rows are dropped before the family's own limit; 0: only that
