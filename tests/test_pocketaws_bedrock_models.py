@@ -11,6 +11,8 @@ from pocketaws.errors import AwsError
 from pocketaws.validation import broken
 from training_api import refused
 
+STAND_IN = served_models.STAND_IN
+
 OWN = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
 
 
@@ -120,6 +122,30 @@ def test_a_model_that_does_not_load_fails_its_deployment_with_the_reason(aws, tu
     shown = aws.bedrock.get_custom_model_deployment(customModelDeploymentIdentifier=arn)
     assert (shown["status"], "torch is not installed" in shown["failureMessage"]) == ("Failed", True)
     assert unresolved(aws, arn) == "ModelNotReadyException"
+
+
+@pytest.mark.parametrize(
+    ("kind", "deploying", "provisioning"),
+    [
+        ("denied", "AccessDeniedException", "AccessDeniedException"),
+        ("ended", "ResourceNotFoundException", "ResourceNotFoundException"),
+        ("legacy", None, "ResourceNotFoundException"),
+    ],
+)
+def test_a_custom_model_needs_its_base_model_to_be_there_still(aws, tuned, kind, deploying, provisioning):
+    """In the legacy phase a custom model goes on, but there is no new throughput for it (model-lifecycle)."""
+    path = aws.home / "bedrock_access.json"
+    path.write_text(json.dumps({kind: [NOVA]}))
+    try:
+        deploy = {"modelDeploymentName": f"still-{kind}", "modelArn": tuned.output_model_arn}
+        if deploying:
+            assert refused(aws.bedrock.create_custom_model_deployment, **deploy)[0] == deploying
+        else:
+            aws.bedrock.create_custom_model_deployment(**deploy)
+        buy = {"provisionedModelName": "still", "modelUnits": 1, "modelId": tuned.output_model_arn}
+        assert refused(aws.bedrock.create_provisioned_model_throughput, **buy)[0] == provisioning
+    finally:
+        path.unlink()
 
 
 def test_an_update_changes_the_model_behind_an_arn(aws, tuned):
@@ -235,6 +261,18 @@ def test_an_imported_model_answers_and_its_files_go_with_it(aws):
     aws.bedrock.delete_imported_model(modelIdentifier=job["importedModelArn"])
     assert not served.folder.exists() and served.folder in aws.serving.forgotten
     assert unresolved(aws, job["importedModelArn"]) == "ResourceNotFoundException"
+
+
+def test_converse_is_refused_for_imported_models_that_aws_refuses_it_for(aws):
+    config = {**json.loads((STAND_IN / "config.json").read_text()), "architectures": ["Qwen2ForCausalLM"]}
+    for files in ({"config.json": json.dumps(config).encode()}, {"chat_template.jinja": None}):
+        job = aws.imported(aws.put_model(f"import/{min(files)}", files=files))
+        model = aws.bedrock.get_imported_model(modelIdentifier=job["importedModelArn"])
+        assert model["instructSupported"] is False
+        ask = aws.client("bedrock-runtime").converse
+        turn = {"role": "user", "content": [{"text": "Hi"}]}
+        code, message = refused(ask, modelId=job["importedModelArn"], messages=[turn])
+        assert code == "ValidationException" and "supported text or chat model" in message
 
 
 CUT = struct.pack("<Q", 500) + b"{}"

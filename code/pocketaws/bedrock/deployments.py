@@ -5,6 +5,7 @@ loaded and has given a token.
 """
 
 from pocketaws.bedrock import checks, custom_models, warming
+from pocketaws.bedrock.served_models import check_access, check_not_ended
 from pocketaws.bedrock.tables import Resource, in_use, not_found, select
 from pocketaws.errors import validation_error
 from pocketaws.operations import operation
@@ -89,6 +90,8 @@ def _deployable(context, arn: str):
     model = context.state.bedrock.custom_models.by_arn(arn)
     if model is None or (model.region, model.account) != (context.region, context.account):
         raise not_found(f"Could not find the custom model {arn}.")  # not documented; chosen
+    check_not_ended(context.state, model.base_model)
+    check_access(context.state, model.base_model)
     if not model.base_model.custom_on_demand:
         raise validation_error(
             f"Custom models of {model.base_model.id} cannot be deployed on demand: purchase Provisioned "

@@ -14,7 +14,7 @@ from pocketaws.aws_clients import AwsClients
 from pocketaws.bedrock import checks, model_files
 from pocketaws.bedrock.imported_models import ImportedModel
 from pocketaws.bedrock.tables import Resource, in_use, select
-from pocketaws.errors import AwsError
+from pocketaws.errors import AwsError, validation_error
 from pocketaws.operations import operation
 from pocketaws.sagemaker.job import now
 
@@ -71,6 +71,8 @@ def create_model_import_job(context, request: dict) -> dict:
     checks.refuse("CreateModelImportJob", request, NOT_HERE)
     checks.check_tag_list(request.get("jobTags"))
     checks.check_tag_list(request.get("importedModelTags"))
+    if "s3DataSource" not in request["modelDataSource"]:
+        raise validation_error("modelDataSource has no s3DataSource: where the model's files are.")
     checks.check_role(context, request["roleArn"], tables.import_jobs.kind)
     job = ImportJob(request, context.region, context.account)
     checks.check_prefix(context, job.uri)

@@ -18,7 +18,10 @@ ARCHITECTURES = (
 )  # fmt: skip
 DTYPES = ("F32", "F16", "BF16")
 INDEX = "model.safetensors.index.json"
-NO_CONVERSE = "GptOssForCausalLM"  # custom-model-import-code-samples, 2026-11
+# "Converse API is not supported for Qwen2.5, Qwen2-VL, Qwen2.5-VL, and GPT-OSS models"
+# (invoke-imported-model, read 2026-11); Qwen2 and Qwen2.5 have one class.
+NO_CONVERSE = ("Qwen2ForCausalLM", "Qwen2VLForConditionalGeneration", "Qwen2_5_VLForConditionalGeneration",
+               "GptOssForCausalLM")  # fmt: skip
 DEFAULT_CONTEXT = 2_048  # tokens, where config.json does not say; chosen
 MAX_HEADER = 100_000_000  # bytes, safetensors' own limit
 
@@ -53,7 +56,7 @@ def read(folder: Path) -> Facts:
     template = "chat_template" in _json(folder / "tokenizer_config.json") or "chat_template.jinja" in names
     return Facts(
         architecture=str(config.get("model_type", architecture)),
-        instruct=template and architecture != NO_CONVERSE,
+        instruct=template and architecture not in NO_CONVERSE,
         context_tokens=int(config.get("max_position_embeddings", DEFAULT_CONTEXT)),
     )
 

@@ -12,6 +12,7 @@ and of units with commitment the default quota is 0.
 import json
 
 from pocketaws.bedrock import checks, custom_models, warming
+from pocketaws.bedrock.served_models import check_usable
 from pocketaws.bedrock.tables import Resource, in_use, select
 from pocketaws.errors import AwsError, validation_error
 from pocketaws.operations import operation
@@ -100,6 +101,7 @@ def create_provisioned_model_throughput(context, request: dict) -> dict:
         if model is None:
             _refuse_base_model(request)
             model = tables.custom_models.get(request["modelId"], context.region, context.account)
+        check_usable(context.state, model.base_model)  # no new one in the legacy phase (model-lifecycle)
         _check_quotas(context, request)
         made = Provisioned(request, model, context.region, context.account)
         tables.provisioned.add(made, in_use("provisioned model", made.name))

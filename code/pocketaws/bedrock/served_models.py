@@ -49,6 +49,7 @@ class ServedModel:
     context_tokens  the row's, AWS's figure; the weights in `folder` may have less
     output_tokens   the longest answer, AWS's figure
     streaming       whether it streams
+    instruct        whether Converse takes it; of an imported model, its instructSupported
     """
 
     kind: str
@@ -59,6 +60,7 @@ class ServedModel:
     context_tokens: int
     output_tokens: int
     streaming: bool
+    instruct: bool = True
 
 
 def resolve(state, region: str, model_id: str, account: str | None = None) -> ServedModel:
@@ -114,6 +116,11 @@ def check_usable(state, model) -> None:
     check_not_ended(state, model)
     if rehearsals.phase(state.home, model) == foundation_models.LEGACY:
         raise not_found(LEGACY_PHASE)
+    check_access(state, model)
+
+
+def check_access(state, model) -> None:
+    """Raise an AccessDeniedException when this account has no access to a foundation model."""
     if not rehearsals.has_access(state.home, model):
         raise AwsError("AccessDeniedException", NO_ACCESS, 403)
 
@@ -167,4 +174,5 @@ def _imported(state, region: str, account: str, model_id: str) -> ServedModel:
     return ServedModel(
         kind="imported", model_id=model_id, arn=model.arn, family="imported", folder=model.folder,
         context_tokens=model.context_tokens, output_tokens=model.context_tokens, streaming=True,
+        instruct=model.facts.instruct,
     )  # fmt: skip

@@ -71,6 +71,8 @@ class Events:
 
 def question(request: dict, model) -> Question:
     """The question in a Converse request. Raises AwsError for what AWS refuses or this cannot do."""
+    if not model.instruct:
+        raise validation_error(asking.NO_CHAT)
     for name in REFUSED:
         if name in request:
             raise conversation.unsupported(name)
