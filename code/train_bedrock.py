@@ -44,29 +44,29 @@ def tune(aws, cfg, args: argparse.Namespace) -> str:
     """Make, check and upload the files, agree on the price, start the job; return its name."""
     from tuneaws import bedrock_data, bedrock_jobs, launch
 
-    bedrock, s3 = aws.client("bedrock"), aws.client("s3")
+    bedrock = aws.client("bedrock")
     model = bedrock_jobs.gate(bedrock, cfg.bedrock.model_id)
     family = bedrock_data.family(model)
-    bucket = launch.ensure_bucket(cfg, aws)
-    rows = upload_rows(s3, bucket, cfg, args.out)
-    made = bedrock_data.from_frozen_rows(s3, rows, args.out / "data", family)
+    made = bedrock_data.from_files(write_rows(cfg, args.out / "rows"), args.out / "data", family)
     print(made.parts)
     agree(aws, cfg, bedrock_jobs.show_price(cfg, aws, made.checked, model), args.yes)
-    prefix = bedrock_jobs.data_prefix(cfg.dataset.source, family)
-    uris = bedrock_data.upload(s3, bucket, prefix, made.training, family, made.validation)
+    bucket, prefix = launch.ensure_bucket(cfg, aws), bedrock_jobs.data_prefix(cfg.dataset.source, family)
+    uris = bedrock_data.upload(aws.client("s3"), bucket, prefix, made.training, family, made.validation)
     asked = bedrock_jobs.request_from(cfg, aws, bucket, uris)
     return bedrock_jobs.start(bedrock, asked)["jobName"]
 
 
-def upload_rows(s3, bucket: str, cfg, out: Path) -> dict:
-    """Read, clean, split and upload the rows as lesson 02 does; return where they are."""
-    from tuneaws import data, handover
+def write_rows(cfg, folder: Path) -> dict:
+    """Read, clean and split the rows as lesson 02 does; return {"train": path, ...} of all three."""
+    from tuneaws import data
 
     rows, cleaned = data.clean(data.read_rows(cfg.dataset.source, cfg.dataset.fields), cfg.dataset.max_chars)
     print(cleaned)
     sizes = (cfg.dataset.train_rows, cfg.dataset.validation_rows, cfg.dataset.test_rows)
     splits = data.split(rows, *sizes, seed=cfg.dataset.seed)
-    return handover.upload_rows(s3, bucket, cfg.dataset.source, splits, cfg.prompt, out / "rows")
+    for name, part in splits.items():
+        data.write_jsonl((data.build_messages(row, cfg.prompt) for row in part), folder / f"{name}.jsonl")
+    return {name: folder / f"{name}.jsonl" for name in splits}
 
 
 def agree(aws, cfg, cost, yes: bool) -> None:

@@ -20,11 +20,11 @@ boto3 and the standard library; no PyTorch, no SageMaker SDK.
 from tuneaws.bedrock_data.check import CheckReport, Problem, check, check_hyperparameters, problems
 from tuneaws.bedrock_data.convert import ConvertReport, convert, to_example, to_record
 from tuneaws.bedrock_data.families import FAMILIES, BedrockDataError, Family, family
-from tuneaws.bedrock_data.frozen import Prepared, from_frozen_rows
+from tuneaws.bedrock_data.frozen import Prepared, from_files, from_frozen_rows
 from tuneaws.bedrock_data.rules import RULES
 from tuneaws.bedrock_data.split import SplitReport, split
 from tuneaws.bedrock_data.upload import upload
 
 __all__ = ["FAMILIES", "RULES", "BedrockDataError", "CheckReport", "ConvertReport", "Family", "Prepared",
-           "Problem", "SplitReport", "check", "check_hyperparameters", "convert", "family",
+           "Problem", "SplitReport", "check", "check_hyperparameters", "convert", "family", "from_files",
            "from_frozen_rows", "problems", "split", "to_example", "to_record", "upload"]

@@ -33,14 +33,19 @@ def from_frozen_rows(s3, rows: dict, folder, family: Family) -> Prepared:
     folder  for the files; about ten megabytes for 15,000 rows
     Raises  BedrockDataError
     """
-    folder = Path(folder)
-    converted = {}
+    sources = {}
     for name in ROWS:
         bucket, _, prefix = rows[name].removeprefix("s3://").partition("/")
-        source = folder / "rows" / f"{name}.jsonl"
-        source.parent.mkdir(parents=True, exist_ok=True)
-        s3.download_file(bucket, f"{prefix}{name}.jsonl", str(source))
-        converted[name] = convert(source, folder / "records" / f"{name}.jsonl", family)
+        sources[name] = Path(folder) / "rows" / f"{name}.jsonl"
+        sources[name].parent.mkdir(parents=True, exist_ok=True)
+        s3.download_file(bucket, f"{prefix}{name}.jsonl", str(sources[name]))
+    return from_files(sources, folder, family)
+
+
+def from_files(sources: dict, folder, family: Family) -> Prepared:
+    """Like from_frozen_rows(), of files that are here: {"train": path, "validation": path, "test": path}."""
+    folder = Path(folder)
+    converted = {name: convert(sources[name], folder / "records" / f"{name}.jsonl", family) for name in ROWS}
     paths = {name: report.path for name, report in converted.items()}
     validation = paths["validation"] if family.validation else None
     parts = split(paths["train"], folder / family.name, family, validation=validation, held_out=paths["test"])

@@ -1,0 +1,96 @@
+"""prepare_bedrock_data.py and train_bedrock.py: what they print; aws is not paid for without --yes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import prepare_bedrock_data
+import pytest
+import train_bedrock
+from moto import mock_aws
+from tuneaws import bedrock_jobs
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = [f"--set=dataset.{name}={count}"
+         for name, count in (("train_rows", 48), ("validation_rows", 16), ("test_rows", 16))]  # fmt: skip
+MODEL = "amazon.nova-micro-v1:0:128k"
+
+pytestmark = pytest.mark.usefixtures("same_environment")
+
+
+@pytest.mark.parametrize("script", ["prepare_bedrock_data.py", "train_bedrock.py"])
+def test_a_script_explains_itself_at_once(script):
+    env = {**os.environ, "PYTHONPATH": ""}
+    done = subprocess.run([sys.executable, "-X", "importtime", ROOT / "code" / script, "--help"], env=env,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and f"python code/{script}" in done.stdout
+    assert "boto3" not in done.stderr and "torch" not in done.stderr, "help must not import an SDK"
+
+
+def test_a_table_becomes_two_checked_files_without_an_aws(tmp_path, capsys):
+    rows = "".join(f"Wie viel ist {n}?,{n}.\n" for n in range(300))
+    (tmp_path / "my.csv").write_text("Frage,Antwort\n" + rows + ",leer\n")
+    code = prepare_bedrock_data.main([
+        str(tmp_path / "my.csv"), "--columns", "prompt=Frage,completion=Antwort", "--validation", "20",
+        "--model", "meta.llama3-1-8b-instruct-v1:0", "--out", str(tmp_path / "out")])
+    out = capsys.readouterr().out
+    assert code == 0, out
+    assert "301 rows read, 300 written" in out and "1 dropped: empty Frage (row 301)" in out
+    assert "280 to " in out and "20 to " in out and "nothing is wrong" in out
+    first = json.loads((tmp_path / "out" / "training.jsonl").read_text().splitlines()[0])
+    assert first == {"prompt": "Wie viel ist 0?", "completion": "0."}
+
+
+def test_a_broken_file_is_checked_and_its_lines_are_named(tmp_path, capsys):
+    (tmp_path / "t.jsonl").write_text("{}\n" * 8)
+    assert prepare_bedrock_data.main(["--check", str(tmp_path / "t.jsonl")]) == 1
+    assert "t.jsonl line 8: a conversation record needs messages (missing-m" in capsys.readouterr().out
+    assert prepare_bedrock_data.main(["--check", str(tmp_path / "none.jsonl")]) == 2
+    assert prepare_bedrock_data.main([str(tmp_path / "t.jsonl"), "--model", "gpt"]) == 2
+    assert "the data rules of 'gpt' are not known here" in capsys.readouterr().err
+
+
+def test_data_that_is_not_there_stops_the_script_before_a_job(local_aws, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
+    assert train_bedrock.main(["--data", str(tmp_path / "none.csv"), "--out", str(tmp_path)]) == 2
+    assert "DataError: there is no file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ([], "nothing was started. Add --yes"),
+    (["--yes", "--set", "budget_usd=0.01"], "budget_usd allows 0.01"),
+    (["--yes", "--set", "budget_usd=0.04", "--set", "bedrock.epochs=2"], "at worst this job costs 0.0"),
+])
+def test_aws_shows_the_price_and_starts_nothing_without_yes_and_a_budget(monkeypatch, capsys, tmp_path,
+                                                                         arguments, words):
+    def never(*args, **kwargs):
+        raise AssertionError("the script went on")
+
+    monkeypatch.setattr("tuneaws.buckets.ensure_bucket", never)
+    monkeypatch.setattr("tuneaws.bedrock_jobs.start", never)
+    monkeypatch.setattr("tuneaws.bedrock_jobs.gate", lambda *args: MODEL)
+    monkeypatch.setattr("tuneaws.bedrock_jobs.pricing.from_api",
+                        lambda *args: bedrock_jobs.TokenPrice(MODEL, "us-east-1", 0.001, 1.95, "2026-11-22"))
+    with mock_aws():
+        assert train_bedrock.main(["--where", "aws", "--out", str(tmp_path), *SMALL, *arguments]) == 2
+    shown = capsys.readouterr()
+    assert words in shown.err
+    assert "0.001 USD for 1,000 tokens, seen 2026-11-22" in shown.out and "worst" in shown.out
+    assert "REAL MONEY" in shown.out
+
+
+def test_the_whole_way_from_rows_to_a_falling_loss_and_watched_again(local_aws, monkeypatch, capsys,
+                                                                     tmp_path):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
+    code = train_bedrock.main(["--out", str(tmp_path), *SMALL, "--set", "dataset.train_rows=96",
+                               "--set", "bedrock.warmup_steps=1", "--set", "project.name=tuneaws-script"])
+    out = capsys.readouterr().out
+    assert code == 0, out
+    assert "Training loss fell from" in out and "held-out loss ended at" in out and "worst" in out
+    pictures = list(tmp_path.glob("*-loss.png"))
+    assert len(pictures) == 1 and pictures[0].stat().st_size > 5_000
+    name = pictures[0].name.removesuffix("-loss.png")
+    assert train_bedrock.main(["--watch", name, "--out", str(tmp_path / "again")]) == 0
+    assert f"{name} made arn:aws:bedrock:us-east-1:" in capsys.readouterr().out
