@@ -14,6 +14,7 @@ Sections:
     lessons  the first six, headless, on two cores                       at most 240 s
     data     rows a second: read, clean, write; 55,000 CSV rows to training JSONL        at most 2 s
     trainer  tokens a second
+    training the script against the plain way and TRL: time at most half, and not over TRL's best
     bedrock_data  rows to checked training files, SAMSum's where they lie: 5 s; memory for ten times the rows
 
 Prints the table, writes results.json and report.md to build/bench. Exit code: 0 every figure within its
@@ -43,6 +44,7 @@ import memory  # noqa: E402
 import report  # noqa: E402
 import rows  # noqa: E402
 import speed  # noqa: E402
+import training  # noqa: E402
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
 from report import BenchError, Figure, Report  # noqa: E402
 
@@ -68,6 +70,7 @@ def sections(work: Path, scale: float, data: list) -> dict[str, Callable[[], Ite
             convert.memory(work, scale),
         ),
         "trainer": lambda: speed.tokens(work, times(60, 5)),
+        "training": lambda: training.compared(work, times(480, 32), times(3)),
         "bedrock_data": lambda: chain(
             bedrock_files.throughput(times(3), data[0] if data else bedrock_files.source(ROOT)),
             bedrock_files.memory(work, scale),

@@ -7,6 +7,7 @@ sdk2      the SageMaker SDK 2, whose estimator is the reference for ours
 toolkit   the sagemaker-training toolkit, AWS's side of script mode
 studio    this interpreter's own packages, with SageMaker Studio's older versions in front
 inference the same, with the toolkit and the older versions of AWS's Hugging Face inference image in front
+trl       the same, with TRL in front: for `make bench`, so make test does not build it
 """
 
 import fcntl
@@ -22,17 +23,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".venvs"
 NAMES = ("sdk2", "toolkit", "studio", "inference")
-LAYERED = frozenset({"studio", "inference"})  # sees this interpreter's packages behind its own
+BENCH = ("trl",)
+LAYERED = frozenset({"studio", "inference", "trl"})  # sees this interpreter's packages behind its own
 
 
 def python_of(name: str) -> Path:
     """Return the python of one environment, built now if it is missing or out of date.
 
-    Raises  ValueError for a name that is not in NAMES; RuntimeError with pip's last lines if the build fails,
+    Raises  ValueError for a name that is not in NAMES or BENCH; RuntimeError with pip's last lines if the build fails,
             so that a test which needs it fails and never skips.
     """
-    if name not in NAMES:
-        raise ValueError(f"no environment is called {name!r}; there are {', '.join(NAMES)}")
+    if name not in NAMES + BENCH:
+        raise ValueError(f"no environment is called {name!r}; there are {', '.join(NAMES + BENCH)}")
     folder = HOME / name
     python = folder / "bin" / "python"
     with _locked(name):
