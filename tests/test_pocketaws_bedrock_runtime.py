@@ -366,6 +366,25 @@ def test_a_model_that_is_killed_over_a_whole_answer_is_a_model_error(server, run
     assert idle["stopReason"] == "max_tokens"
 
 
+def test_a_client_that_leaves_its_stream_ends_the_models_work(server, runtime):
+    def cpu_s() -> float:
+        return sum(process_of(server.endless).cpu_times()[:2])
+
+    runtime.converse(modelId=ENDLESS, messages=user(), inferenceConfig={"maxTokens": 1})  # is up
+    before = cpu_s()
+    runtime.converse(modelId=ENDLESS, messages=user())
+    whole_s, before = cpu_s() - before, cpu_s()
+    stream = runtime.converse_stream(modelId=ENDLESS, messages=user())["stream"]
+    next(iter(stream))
+    stream.close()
+    process = server.state.serving._processes[server.endless]
+    until(lambda: not process.in_flight)
+    runtime.converse(
+        modelId=ENDLESS, messages=user(), inferenceConfig={"maxTokens": 40}
+    )  # what is left of it
+    assert cpu_s() - before < whole_s * 0.7
+
+
 def test_a_quota_that_is_used_up_is_a_throttling_exception_until_its_minute_is_over(server, runtime):
     file = server.state.home / rehearsals.FILE
     file.write_text(json.dumps({"requests_per_minute": 2}))
