@@ -46,6 +46,7 @@ def start(context, request: dict, tuning_job_arn: str | None = None) -> Training
         count = resources["InstanceCount"]
         quotas.check_training(context, resources["InstanceType"], count, spot, request)
         context.state.jobs.add(job)
+    context.state.warm_pools.join(job, functools.partial(quotas.has_room_for_pool, context.state))
     trial_components.track(context, job)
     if not free:
         job.move("Pending")
@@ -59,7 +60,6 @@ def start(context, request: dict, tuning_job_arn: str | None = None) -> Training
     return job
 
 
-    context.state.warm_pools.join(job, functools.partial(quotas.has_room_for_pool, context.state))
 def with_defaults(request: dict) -> dict:
     """The request with the values that DescribeTrainingJob shows for members that were left out."""
     request = copy.deepcopy(request)

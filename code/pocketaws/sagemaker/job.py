@@ -92,10 +92,10 @@ class TrainingJob:
         self.model_artifacts: str | None = None
         self.tuning_job_arn: str | None = None
         self.metrics = MetricSeries()
+        self.warm_pool = None  # a WarmPool, set before the job is started
         self.ended = threading.Event()
         self.stop_requested = threading.Event()
         self._lock = threading.RLock()
-        self.warm_pool = None  # a WarmPool, set before the job is started
 
     def move(self, secondary_status: str, message: str = "", status: str | None = None) -> bool:
         """Go on to a secondary status; the one before it gets its EndTime.
@@ -121,13 +121,13 @@ class TrainingJob:
             elif secondary_status == "Stopping":
                 self.status = "Stopping"
             if secondary_status in FINAL:
+                if self.warm_pool is not None:
+                    self.warm_pool.job_ended()
                 self.ended.set()
             return True
 
     def fail(self, reason: str) -> bool:
         """End the job as Failed; reason, cut to AWS's 1,024 characters, becomes FailureReason."""
-                if self.warm_pool is not None:
-                    self.warm_pool.job_ended()
         with self._lock:
             if self.ended.is_set():
                 return False
@@ -164,13 +164,13 @@ class TrainingJob:
                 TuningJobArn=self.tuning_job_arn,
                 ModelArtifacts={"S3ModelArtifacts": self.model_artifacts} if self.model_artifacts else None,
                 ProfilingStatus="Disabled",
+                WarmPoolStatus=self.warm_pool.describe() if self.warm_pool is not None else None,
             )
             return copy.deepcopy({key: value for key, value in answer.items() if value is not None})
 
     def _may_follow(self, secondary_status: str) -> bool:
         """Whether a job that has not ended may go on to this status, which is not a last one."""
         current = self.secondary_status
-                WarmPoolStatus=self.warm_pool.describe() if self.warm_pool is not None else None,
         if current == "Interrupted" and secondary_status == "Starting" and self.status == "InProgress":
             return True
         if ORDER.index(secondary_status) >= ORDER.index(current):
