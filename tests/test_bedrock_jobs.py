@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from botocore.validate import ParamValidator
-from tuneaws import bedrock_data, bedrock_jobs, config, handover, launch, metrics, session
+from tuneaws import bedrock_data, bedrock_jobs, config, metrics
 from tuneaws.bedrock_jobs import role as role_module
 from tuneaws.bedrock_jobs import running
 from tuneaws.prices import PriceError
@@ -308,32 +308,7 @@ def test_a_job_without_curves_says_so(local_aws, bucket):
         bedrock_jobs.losses(local_aws.client("s3"), job)
 
 
-# --- all of it, in the local AWS
-
-
-@pytest.fixture
-def small_course(local_aws, same_environment, monkeypatch):
-    """(configuration of 48 rows, session)."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
-    sizes = {"train_rows": 48, "validation_rows": 16, "test_rows": 16}
-    cfg = config.load(**{f"dataset.{name}": count for name, count in sizes.items()},
-                      **{"project.name": "tuneaws-bj", "project.tags": {"course": "bedrock-jobs-test"}})
-    return cfg, session.connect("local", cfg.bedrock.region)
-
-
-def test_the_lessons_find_a_model_or_tune_it_and_find_it_the_next_time(small_course, capsys):
-    cfg, aws = small_course
-    bucket = launch.ensure_bucket(cfg, aws)
-    rows = handover.find_or_make_rows(aws.client("s3"), bucket, cfg.dataset, cfg.prompt)
-    job = bedrock_jobs.find_or_tune(cfg, aws, bucket, rows)
-    assert job["status"] == "Completed" and "custom-model/" in job["outputModelArn"]
-    assert [row["status"] for row in bedrock_jobs.timeline(job)] == ["Completed"] * 3
-    table = bedrock_jobs.losses(aws.client("s3"), job)
-    assert sum("train:loss" in row for row in table) == 3 and "eval:loss" in table[-1]
-    assert bedrock_jobs.newest(aws.client("bedrock"), cfg.project.tags)["jobArn"] == job["jobArn"]
-    capsys.readouterr()
-    assert bedrock_jobs.find_or_tune(cfg, aws, bucket, rows)["jobArn"] == job["jobArn"]
-    assert f"model: from {job['jobName']}" in capsys.readouterr().out
+# --- find_or_tune
 
 
 def test_on_aws_the_lessons_tune_nothing_of_their_own_accord(bedrock):

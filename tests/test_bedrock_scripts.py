@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import prepare_bedrock_data
 import pytest
 import train_bedrock
 from moto import mock_aws
-from tuneaws import bedrock_jobs
+from tuneaws import bedrock_jobs, config, environment, handover, launch, session
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = [f"--set=dataset.{name}={count}"
@@ -81,16 +82,61 @@ def test_aws_shows_the_price_and_starts_nothing_without_yes_and_a_budget(monkeyp
     assert "REAL MONEY" in shown.out
 
 
-def test_the_whole_way_from_rows_to_a_falling_loss_and_watched_again(local_aws, monkeypatch, capsys,
-                                                                     tmp_path):
+# --- one model is tuned for all of these
+
+
+@pytest.fixture(scope="module")
+def tuned(local_aws) -> SimpleNamespace:
+    """.job, .aws, .cfg, .bucket, .rows of a model that find_or_tune() made of 96 rows."""
+    sizes = {"dataset.train_rows": 96, "dataset.validation_rows": 16, "dataset.test_rows": 16}
+    cfg = config.load(**sizes, **{"bedrock.warmup_steps": 1, "project.name": "tuneaws-script",
+                                  "project.tags": {"course": "script-test"}})  # fmt: skip
+    before = dict(os.environ)
+    os.environ["AWS_ENDPOINT_URL"] = local_aws.url
+    try:
+        aws = session.connect("local", cfg.bedrock.region)
+        bucket = launch.ensure_bucket(cfg, aws)
+        rows = handover.find_or_make_rows(aws.client("s3"), bucket, cfg.dataset, cfg.prompt)
+        job = bedrock_jobs.find_or_tune(cfg, aws, bucket, rows)
+    finally:
+        environment.leave()
+        os.environ.clear()
+        os.environ.update(before)
+    return SimpleNamespace(job=job, aws=aws, cfg=cfg, bucket=bucket, rows=rows)
+
+
+def test_the_lessons_tune_a_model_once_and_find_it_the_next_time(tuned, capsys):
+    job, bedrock = tuned.job, tuned.aws.client("bedrock")
+    assert job["status"] == "Completed" and "custom-model/" in job["outputModelArn"]
+    assert [row["status"] for row in bedrock_jobs.timeline(job)] == ["Completed"] * 3
+    table = bedrock_jobs.losses(tuned.aws.client("s3"), job)
+    assert sum("train:loss" in row for row in table) == 6 and "eval:loss" in table[-1]
+    assert bedrock_jobs.newest(bedrock, tuned.cfg.project.tags)["jobArn"] == job["jobArn"]
+    again = bedrock_jobs.find_or_tune(tuned.cfg, tuned.aws, tuned.bucket, tuned.rows)
+    assert again["jobArn"] == job["jobArn"]
+    assert f"model: from {job['jobName']}" in capsys.readouterr().out
+
+
+def test_the_script_sends_checked_files_and_draws_a_falling_loss(tuned, local_aws, monkeypatch, capsys,
+                                                                 tmp_path):
     monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
-    code = train_bedrock.main(["--out", str(tmp_path), *SMALL, "--set", "dataset.train_rows=96",
-                               "--set", "bedrock.warmup_steps=1", "--set", "project.name=tuneaws-script"])
+    sent = []
+    monkeypatch.setattr("tuneaws.bedrock_jobs.start", lambda bedrock, asked: sent.append(asked) or tuned.job)
+    assert train_bedrock.main(["--out", str(tmp_path), *SMALL, "--set", "bedrock.epochs=3"]) == 0
     out = capsys.readouterr().out
-    assert code == 0, out
     assert "Training loss fell from" in out and "held-out loss ended at" in out and "worst" in out
+    assert f"{tuned.job['jobName']} made arn:aws:bedrock:us-east-1:" in out
     pictures = list(tmp_path.glob("*-loss.png"))
     assert len(pictures) == 1 and pictures[0].stat().st_size > 5_000
-    name = pictures[0].name.removesuffix("-loss.png")
-    assert train_bedrock.main(["--watch", name, "--out", str(tmp_path / "again")]) == 0
-    assert f"{name} made arn:aws:bedrock:us-east-1:" in capsys.readouterr().out
+    assert sent[0]["baseModelIdentifier"] == MODEL and sent[0]["hyperParameters"]["epochCount"] == "3"
+    bucket, _, key = sent[0]["trainingDataConfig"]["s3Uri"].removeprefix("s3://").partition("/")
+    body = tuned.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert len(body.splitlines()) == 48 and sent[0]["jobTags"] == [{"key": "course", "value": "tuneaws"}]
+
+
+def test_a_job_can_be_watched_again_by_its_name(tuned, local_aws, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
+    assert train_bedrock.main(["--watch", tuned.job["jobName"], "--out", str(tmp_path)]) == 0
+    assert "The curve: " in capsys.readouterr().out
+    assert train_bedrock.main(["--watch", "none", "--out", str(tmp_path)]) == 2
+    assert "there is no customization job 'none'" in capsys.readouterr().err
