@@ -8,6 +8,12 @@ from training_api import create, finished_job, numbers, refused, request_for
 MOMENT = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 
 
+@pytest.fixture(scope="module")
+def metrics(gateway):
+    """A client of sagemaker-metrics."""
+    return gateway.client("sagemaker-metrics")
+
+
 @pytest.fixture
 def trial(aws) -> tuple[str, str]:
     """(experiment, trial), both new."""
@@ -166,8 +172,8 @@ def test_a_component_takes_tags_and_is_described_by_its_arn(aws):
 # --- sagemaker-metrics
 
 
-def test_metrics_that_are_put_come_back_by_step_and_by_minute(aws):
-    metrics, name = aws.client("sagemaker-metrics"), f"run-{next(numbers)}"
+def test_metrics_that_are_put_come_back_by_step_and_by_minute(aws, metrics):
+    name = f"run-{next(numbers)}"
     arn = aws.sagemaker.create_trial_component(TrialComponentName=name)["TrialComponentArn"]
     rows = [{"MetricName": "loss", "Timestamp": MOMENT.replace(second=at * 40 % 60, minute=at * 40 // 60),
              "Step": at, "Value": 4.0 - at} for at in range(3)]  # fmt: skip
@@ -188,11 +194,10 @@ def test_metrics_that_are_put_come_back_by_step_and_by_minute(aws):
     assert (summary["Count"], summary["Last"], summary["SourceArn"]) == (3, 2.0, arn)
 
 
-def test_metrics_of_a_job_are_read_by_the_jobs_arn_and_by_its_components(aws):
+def test_metrics_of_a_job_are_read_by_the_jobs_arn_and_by_its_components(aws, metrics):
     job = create(aws, TrainingJobName=f"Upper-{next(numbers)}")
     for value in (2.0, 1.0):
         job.metrics.add("train:loss", value, MOMENT)
-    metrics = aws.client("sagemaker-metrics")
     name = f"{job.name}-aws-training-job".lower()
     put = [{"MetricName": "rouge", "Timestamp": MOMENT, "Value": 36.0}]
     metrics.batch_put_metrics(TrialComponentName=name, MetricData=put)
@@ -209,10 +214,12 @@ def test_metrics_of_a_job_are_read_by_the_jobs_arn_and_by_its_components(aws):
     assert sources == {"train:loss": job.arn, "rouge": arn}
 
 
-def test_metrics_for_a_component_that_is_not_there_are_refused(aws):
+def test_metrics_for_a_component_that_is_not_there_are_refused(metrics):
     put = [{"MetricName": "loss", "Timestamp": MOMENT, "Value": 1.0}]
-    call = aws.client("sagemaker-metrics").batch_put_metrics
-    assert refused(call, TrialComponentName="nowhere", MetricData=put)[0] == "ResourceNotFound"
+    assert (
+        refused(metrics.batch_put_metrics, TrialComponentName="nowhere", MetricData=put)[0]
+        == "ResourceNotFound"
+    )
 
 
 # --- Search

@@ -8,7 +8,7 @@ tuning      CreateHyperParameterTuningJob: tuning_request(), start, watch, resul
 
 from tuneaws.variants.searching import CapError, Search, run, worst_usd
 from tuneaws.variants.spaces import choice, grid, log_uniform, random, uniform, whole
-from tuneaws.variants.tuning import start_tuning, tuning_request, tuning_results, watch_tuning
+from tuneaws.variants.tuning import start_tuning, tuning_request, tuning_results, upload_code, watch_tuning
 from tuneaws.variants.views import best, plot, table
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "tuning_request",
     "tuning_results",
     "uniform",
+    "upload_code",
     "watch_tuning",
     "whole",
     "worst_usd",

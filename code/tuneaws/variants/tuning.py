@@ -1,8 +1,8 @@
 """SageMaker's own search: one CreateHyperParameterTuningJob that launches the training jobs itself.
 
-    request = tuning_request(estimator.request(channels), "my-tuning", {"learning_rate": log_uniform(1e-3,
-    2e-2)},
-                             max_jobs=6, parallel=2, strategy="Bayesian")
+    upload_code(estimator, "my-tuning")                # what fit() does by itself
+    space = {"learning_rate": log_uniform(1e-3, 2e-2)}
+    request = tuning_request(estimator.request(channels, "my-tuning"), "my-tuning", space, max_jobs=6)
     start_tuning(sm, request, price, cap_usd=5)       # on AWS: money from here on
     watch_tuning(sm, "my-tuning")
     table(tuning_results(sm, "my-tuning", price))
@@ -123,6 +123,17 @@ def jobs_at_most(request: dict) -> int:
 
 
 # --- send it, follow it
+
+
+def upload_code(estimator, name: str) -> None:
+    """Upload the source that estimator.request(channels, name) names; prints what. Costs one upload.
+
+    fit() does this for its job; the jobs of a tuning job share one archive, which has to be there before.
+    """
+    if not estimator.output_path:
+        estimator.sagemaker_session.default_bucket()  # makes it if need be
+    if not str(estimator.source_dir).lower().startswith("s3://"):
+        print(f"Packed {estimator._upload_source(name)}")
 
 
 def start_tuning(sm, request: dict, price: prices.Price, cap_usd: float) -> str:
