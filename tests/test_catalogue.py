@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from tuneaws import config
 from tuneaws.sizing import catalogue
 from tuneaws.sizing.catalogue import MODELS, CatalogueError
 
@@ -89,6 +90,12 @@ def test_the_model_of_the_local_hub_is_counted_from_its_config():
 @pytest.mark.parametrize("name", ["llama-3.2-1b", "Llama-3.2-1B", "meta-llama/Llama-3.2-1B"])
 def test_a_model_is_found_by_its_name_and_by_its_hub_id(name):
     assert catalogue.find(name).hub_id == "meta-llama/Llama-3.2-1B"
+
+
+def test_a_chat_variant_has_the_shape_of_its_base():
+    cfg = config.load(where="aws")
+    assert catalogue.find(cfg.model.id).hub_id == "Qwen/Qwen2.5-0.5B"
+    assert catalogue.find("meta-llama/Llama-3.2-1B-Instruct").name == "llama-3.2-1b"
 
 
 def test_an_unknown_model_is_answered_with_near_ones_and_a_way():

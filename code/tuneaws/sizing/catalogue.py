@@ -160,11 +160,18 @@ MODELS = {model.name: model for model in (BaseModel(*row) for row in [
 FUSED = ("phi3",)  # families whose queries, keys and values are one matrix, and gate and up another
 LIKE_LLAMA = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "smollm3")
 
+CHAT_ENDINGS = ("-instruct", "-chat", "-it")
+
 
 def find(name: str) -> BaseModel:
-    """Return the model called `name` in the catalogue, or with that id on the hub. Raises CatalogueError."""
+    """Return the model called `name` in the catalogue, or with that id on the hub. Raises CatalogueError.
+
+    A chat variant has its base's shape: "Qwen/Qwen2.5-0.5B-Instruct" finds Qwen/Qwen2.5-0.5B.
+    """
+    asked = name.lower()
+    base = next((asked.removesuffix(end) for end in CHAT_ENDINGS if asked.endswith(end)), asked)
     for model in MODELS.values():
-        if name.lower() in (model.name, model.hub_id.lower()):
+        if {asked, base} & {model.name, model.hub_id.lower()}:
             return model
     near = difflib.get_close_matches(name.rpartition("/")[2].lower(), MODELS, n=3, cutoff=0.4) or list(MODELS)
     raise CatalogueError(f"{name!r} is not in the catalogue; near it: {', '.join(near)}.\n"
