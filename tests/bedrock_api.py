@@ -7,10 +7,13 @@ import shutil
 import time
 from types import SimpleNamespace
 
+import pytest
 from local_server import InProcess, until
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
+from pocketaws.bedrock import served_models
 from pocketaws.bedrock_serving import NotUp
+from pocketaws.errors import AwsError
 from pocketaws.hub_cache import SHIPPED
 
 NOVA = "amazon.nova-micro-v1:0:128k"
@@ -161,3 +164,15 @@ class BedrockApi(InProcess):
         if not any(role.arn == arn for role in iam_backends[ACCOUNT]["aws"].roles.values()):
             self.make_role("importer", trust())
         return arn
+
+
+def resolve(aws, model_id: str, region: str = "us-east-1"):
+    """What answers for a modelId: a ServedModel."""
+    return served_models.resolve(aws.state, region, model_id)
+
+
+def unresolved(aws, model_id: str, region: str = "us-east-1") -> str:
+    """The code of the error for a modelId that nothing answers for."""
+    with pytest.raises(AwsError) as caught:
+        resolve(aws, model_id, region)
+    return caught.value.code

@@ -1,19 +1,12 @@
-"""What Bedrock's control plane keeps: custom and imported models, deployments, throughput, profiles, tags."""
+"""Custom models and what lets them answer: deployments, throughput; and tags."""
 
 import json
-import struct
 
 import pytest
-from bedrock_api import ACCOUNT, NOVA, BedrockApi, trust
+from bedrock_api import ACCOUNT, NOVA, BedrockApi, resolve, unresolved
 from local_server import until
-from pocketaws.bedrock import foundation_models, model_files, served_models
-from pocketaws.errors import AwsError
-from pocketaws.validation import broken
+from pocketaws.bedrock import foundation_models
 from training_api import refused
-
-STAND_IN = served_models.STAND_IN
-
-OWN = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
 
 
 @pytest.fixture(scope="module")
@@ -27,57 +20,6 @@ def aws(tmp_path_factory):
 def tuned(aws):
     """A job whose custom model nobody deletes."""
     return aws.tuned()
-
-
-def resolve(aws, model_id: str, region: str = "us-east-1"):
-    return served_models.resolve(aws.state, region, model_id)
-
-
-def unresolved(aws, model_id: str, region: str = "us-east-1") -> str:
-    with pytest.raises(AwsError) as caught:
-        resolve(aws, model_id, region)
-    return caught.value.code
-
-
-# --- the table
-
-
-def test_the_table_is_whole_and_its_ids_fit_aws(aws):
-    shape = aws.bedrock.meta.service_model.operation_model("GetFoundationModel")
-    wanted = shape.output_shape.members["modelDetails"].members
-    rows = foundation_models.every()
-    for row in rows:
-        shown = row.details("us-east-1", "ACTIVE")
-        assert not broken(row.id, wanted["modelId"]) and not broken(shown["modelArn"], wanted["modelArn"]), (
-            row.id
-        )
-        assert row.family in foundation_models.families() or not row.customizations or row.family in (
-            "claude", "nova-canvas",
-        ), row.id  # fmt: skip
-        days = [day for day in (row.starts_on, row.legacy_on, row.ends_on) if day]
-        assert days == sorted(days), row.id
-    assert len({row.id for row in rows}) == len(rows) >= 30
-
-
-def test_models_are_filtered_and_ended_ones_are_not_listed(aws):
-    def listed(**request) -> set[str]:
-        return {each["modelId"] for each in aws.bedrock.list_foundation_models(**request)["modelSummaries"]}
-
-    tunable = listed(byCustomizationType="FINE_TUNING")
-    assert {NOVA, "amazon.nova-2-lite-v1:0:256k"} <= tunable
-    assert not {each for each in tunable if "llama" in each or "titan" in each}
-    assert "amazon.nova-micro-v1:0" in listed(byProvider="amazon", byInferenceType="ON_DEMAND")
-    assert listed(byProvider="Meta") == {row for row in listed() if row.startswith("meta.")}
-    assert listed(byOutputModality="EMBEDDING") == set()
-    west = aws.client("bedrock", "us-west-2").list_foundation_models(byCustomizationType="FINE_TUNING")
-    assert "meta.llama3-3-70b-instruct-v1:0:128k" in {each["modelId"] for each in west["modelSummaries"]}
-    for ended in ("amazon.titan-text-express-v1", "amazon.no-such-v1:0"):
-        assert (
-            refused(aws.bedrock.get_foundation_model, modelIdentifier=ended)[0] == "ResourceNotFoundException"
-        )
-
-
-# --- custom models and what lets them answer
 
 
 def test_a_custom_model_answers_through_its_deployment_and_is_deleted_after_it(aws):
@@ -242,137 +184,6 @@ def test_custom_models_are_listed_by_base_model_and_name(aws, tuned):
     assert (found["modelArn"], found["baseModelName"]) == (tuned.output_model_arn, "amazon.nova-micro-v1")
     assert ask(nameContains=name, foundationModelArnEquals=base + "x")["modelSummaries"] == []
     assert ask(isOwned=False)["modelSummaries"] == []
-
-
-# --- imports
-
-
-def test_an_imported_model_answers_and_its_files_go_with_it(aws):
-    job = aws.imported(aws.put_model("import/whole"))
-    assert job["status"] == "Completed", job.get("failureMessage")
-    model = aws.bedrock.get_imported_model(modelIdentifier=job["importedModelName"])
-    assert (model["modelArchitecture"], model["instructSupported"]) == ("llama", True)
-    assert model["customModelUnits"]["customModelUnitsPerModelCopy"] == 1
-    served = resolve(aws, job["importedModelArn"])
-    assert (served.kind, served.context_tokens) == ("imported", 2048)
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {
-        each.name for each in served.folder.iterdir()
-    }
-    aws.bedrock.delete_imported_model(modelIdentifier=job["importedModelArn"])
-    assert not served.folder.exists() and served.folder in aws.serving.forgotten
-    assert unresolved(aws, job["importedModelArn"]) == "ResourceNotFoundException"
-
-
-def test_converse_is_refused_for_imported_models_that_aws_refuses_it_for(aws):
-    config = {**json.loads((STAND_IN / "config.json").read_text()), "architectures": ["Qwen2ForCausalLM"]}
-    for files in ({"config.json": json.dumps(config).encode()}, {"chat_template.jinja": None}):
-        job = aws.imported(aws.put_model(f"import/{min(files)}", files=files))
-        model = aws.bedrock.get_imported_model(modelIdentifier=job["importedModelArn"])
-        assert model["instructSupported"] is False
-        ask = aws.client("bedrock-runtime").converse
-        turn = {"role": "user", "content": [{"text": "Hi"}]}
-        code, message = refused(ask, modelId=job["importedModelArn"], messages=[turn])
-        assert code == "ValidationException" and "supported text or chat model" in message
-
-
-CUT = struct.pack("<Q", 500) + b"{}"
-INTEGERS = json.dumps({"w": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}}).encode()
-WRONG_MODELS = {
-    "adapter": ({"model.safetensors": None, "adapter_config.json": b"{}"}, "LoRA adapter"),
-    "no-weights": ({"model.safetensors": None}, "lack a .safetensors file"),
-    "no-tokenizer": ({"tokenizer.json": None}, "tokenizer.json or tokenizer.model"),
-    "no-config": ({"config.json": None}, "lack config.json"),
-    "config-not-json": ({"config.json": b"{"}, "cannot be read as JSON"),
-    "architecture": ({"config.json": b'{"architectures": ["BertModel"]}'}, "BertModel"),
-    "quantized": (
-        {"config.json": b'{"architectures": ["LlamaForCausalLM"], "quantization_config": {}}'}, "quantized",
-    ),
-    "cut-off": ({"model.safetensors": CUT}, "cut off"),
-    "integers": ({"model.safetensors": struct.pack("<Q", len(INTEGERS)) + INTEGERS + b"x" * 8}, "I64"),
-    "too-short": ({"model.safetensors": struct.pack("<Q", len(INTEGERS)) + INTEGERS}, "its header asks for"),
-    "shard": ({model_files.INDEX: b'{"weight_map": {"w": "model-2.safetensors"}}'}, "model-2.safetensors"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", WRONG_MODELS)
-def test_files_that_are_no_model_fail_the_import_with_the_reason(aws, name):
-    files, words = WRONG_MODELS[name]
-    job = aws.imported(aws.put_model(f"import/{name}", files=files))
-    assert job["status"] == "Failed" and words in job["failureMessage"], job
-    assert "importedModelArn" not in job
-    assert not [
-        path for path in aws.state.bedrock.models_folder.iterdir() if path.name.startswith("importing-")
-    ]
-
-
-def test_an_import_is_checked_before_it_starts(aws):
-    def refusal(uri: str = "s3://learner/folder/", role: str = "", **changes) -> tuple[str, str]:
-        return refused(
-            aws.bedrock.create_model_import_job, jobName="no", importedModelName="no",
-            roleArn=role or aws.import_role(), modelDataSource={"s3DataSource": {"s3Uri": uri}}, **changes,
-        )  # fmt: skip
-
-    assert "there are no objects" in refusal("s3://learner/nothing/")[1]
-    assert "eu-west-1" in refusal("s3://abroad/model/")[1]
-    assert refusal(role=aws.make_role("sm", trust("sagemaker.amazonaws.com")))[0] == "ValidationException"
-    assert refusal(role=aws.role)[0] == "ValidationException", "a role for customization jobs imports"
-    assert refusal(importedModelKmsKeyId="alias/k")[0] == "NotImplemented"
-
-
-# --- model ids
-
-
-def test_every_kind_of_model_id_finds_what_answers(aws):
-    arn, nova = "arn:aws:bedrock:us-east-1", "amazon.nova-micro-v1:0"
-    for model_id in (
-        nova,
-        f"{arn}::foundation-model/{nova}",
-        f"us.{nova}",
-        f"{arn}:{ACCOUNT}:inference-profile/us.{nova}",
-    ):
-        served = resolve(aws, model_id)
-        assert (served.kind, served.folder.name, served.model_id) == ("base", "chat-1m", model_id)
-    assert resolve(aws, "eu.amazon.nova-micro-v1:0", "eu-west-1").family == "nova"
-    assert resolve(aws, "us.meta.llama3-3-70b-instruct-v1:0").family == "llama"
-
-
-@pytest.mark.parametrize(
-    ("model_id", "code"),
-    [
-        ("amazon.nova-micro", "ValidationException"),
-        ("eu.amazon.nova-micro-v1:0", "ValidationException"),
-        (NOVA, "ValidationException"),
-        ("meta.llama3-3-70b-instruct-v1:0", "ValidationException"),
-        ("arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-micro-v1:0", "ValidationException"),
-        (f"{OWN}:custom-model-deployment/abcdefghijkl", "ResourceNotFoundException"),
-        (f"{OWN}:provisioned-model/abcdefghijkl", "ResourceNotFoundException"),
-        (f"{OWN}:imported-model/abcdefghijkl", "ResourceNotFoundException"),
-        ("arn:aws:bedrock:us-east-1:999999999999:imported-model/abcdefghijkl", "ValidationException"),
-        ("us.meta.llama3-2-1b-instruct-v1:0", "ResourceNotFoundException"),
-        ("amazon.titan-text-lite-v1", "ResourceNotFoundException"),
-    ],
-)
-def test_a_model_id_that_does_not_answer_has_awss_error(aws, model_id, code):
-    assert unresolved(aws, model_id) == code
-
-
-def test_an_application_profile_stands_for_its_model(aws):
-    source = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-micro-v1:0"
-    make = aws.bedrock.create_inference_profile
-    arn = make(inferenceProfileName="mine", modelSource={"copyFrom": source})["inferenceProfileArn"]
-    assert resolve(aws, arn).arn == source
-    assert (
-        refused(make, inferenceProfileName="mine", modelSource={"copyFrom": source})[0] == "ConflictException"
-    )
-    aws.bedrock.delete_inference_profile(inferenceProfileIdentifier=arn)
-    assert unresolved(aws, arn) == "ValidationException"
-    code, _ = refused(
-        aws.bedrock.delete_inference_profile, inferenceProfileIdentifier="us.amazon.nova-micro-v1:0"
-    )
-    assert code == "ValidationException"
-
-
-# --- tags
 
 
 def test_tags_are_kept_within_awss_limits(aws, tuned):
