@@ -1,6 +1,6 @@
 """Training files that Bedrock refuses, each for one reason: `FILES`, and what the refusal must name.
 
-Each is a good file with one thing wrong. line is where; 0 is the file as a whole, or its validation file.
+Each is a good file with one thing wrong. line is where; 0 is the file as a whole.
 """
 
 import json
@@ -24,6 +24,7 @@ class BrokenFile:
     validation: Callable[[], bytes] | None = None
     file_name: str = "train.jsonl"
     hyperparameters: dict = field(default_factory=dict)
+    in_validation: bool = False
 
     @property
     def region(self) -> str:
@@ -151,6 +152,7 @@ FILES = [
     in_nova("system-is-a-string", "system-not-a-list", chat(system="Be short.")),
     in_nova("system-holds-a-string", "system-not-text", chat(system=["Be short."])),
     in_nova("system-without-a-text", "system-not-text", chat(system=[{"value": "Be short."}])),
+    in_llama33("two-system-texts", "too-many-system", chat(system=[{"text": "Be short."}] * 2)),
     # --- words
     in_nova("user-colon", "reserved-word", chat("User: how many?")),
     in_nova("assistant-colon-in-the-answer", "reserved-word", chat(answer="Assistant: two.")),
@@ -167,9 +169,14 @@ FILES = [
     BrokenFile("twenty-thousand-and-one", "too-many-records", 0, lambda: lines([chat()] * 20_001)),
     BrokenFile("too-many-with-validation", "too-many-records", 0, lambda: lines([pair()] * 9_901), LLAMA31,
                lambda: lines([pair()] * 100)),
+    BrokenFile("over-a-thousand-to-validate", "too-many-records", 0, lambda: lines([pair()] * 100), LLAMA31,
+               lambda: lines([pair()] * 1_001), in_validation=True),
     BrokenFile("no-bytes", "file-empty", 0, lambda: b""),
     BrokenFile("called-json", "wrong-extension", 0, GOOD8, file_name="train.json"),
     BrokenFile("called-txt", "wrong-extension", 0, GOOD8, file_name="train.txt"),
+    BrokenFile("downloaded-twice", "bad-file-name", 0, GOOD8, file_name="train(1).jsonl"),
+    BrokenFile("nova-2-with-validation", "validation-not-supported", 0, lambda: lines([chat()] * 200), NOVA2,
+               GOOD8, in_validation=True),
     # --- prompt and completion
     in_pairs("no-prompt", "missing-prompt", pair(prompt=None)),
     in_pairs("no-completion", "missing-completion", pair(completion=None)),
@@ -183,9 +190,9 @@ FILES = [
     in_pairs("chats-for-llama-3-1", "wrong-schema-for-model", chat(), at=1),
     # --- the validation file
     BrokenFile("validation-half-a-line", "not-json", 2, GOOD8,
-               validation=lambda: lines([chat(), b'{"messages": [\n'])),
+               validation=lambda: lines([chat(), b'{"messages": [\n']), in_validation=True),
     BrokenFile("validation-without-answer", "last-not-assistant", 1, GOOD8,
-               validation=lambda: lines([messages(USER)])),
+               validation=lambda: lines([messages(USER)]), in_validation=True),
     # --- hyperparameters
     of_hyperparameter("batch-size-for-nova", "unknown-hyperparameter", batchSize="1"),
     of_hyperparameter("epochs-in-words", "hyperparameter-not-a-number", epochCount="two"),

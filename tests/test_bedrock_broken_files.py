@@ -5,7 +5,7 @@ import time
 import bedrock_broken_files
 import boto3
 import pytest
-from bedrock_broken_files import FILES, LLAMA31, NOVA2, chat, lines, pair
+from bedrock_broken_files import FILES, LLAMA31, chat, lines, pair
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from tuneaws import bedrock_data, bedrock_jobs
@@ -36,8 +36,7 @@ def test_there_are_over_forty_files_and_each_breaks_one_rule(tmp_path):
     for broken in FILES:
         assert {problem.rule for problem in found_in(broken, tmp_path)} == {broken.rule}, broken.name
     rules = {broken.rule for broken in FILES}
-    elsewhere = {"file-too-large", "bad-file-name", "validation-not-supported", "too-many-system"}
-    assert rules | elsewhere == set(bedrock_data.RULES), "a rule without a file that breaks it"
+    assert rules | {"file-too-large"} == set(bedrock_data.RULES), "a rule without a file that breaks it"
     print(f"{len(FILES)} files, {len(rules)} rules")
 
 
@@ -48,7 +47,7 @@ def test_the_validator_names_file_line_rule_and_fix(name, tmp_path):
     assert (problem.rule, problem.line) == (broken.rule, broken.line)
     text = str(problem)
     expected = "hyperParameters" if broken.hyperparameters else (
-        "validation.jsonl" if broken.validation and broken.line else broken.file_name)
+        "validation.jsonl" if broken.in_validation else broken.file_name)
     assert text.startswith(f"{expected} line {broken.line}" if broken.line else expected)
     assert f"({broken.rule})" in text and "Fix: " in text
 
@@ -86,21 +85,6 @@ def test_a_space_in_the_name_is_refused(tmp_path):
     report = bedrock_data.check(path, bedrock_data.family("nova"))
     assert [problem.rule for problem in report.problems] == ["bad-file-name"]
     assert "call it my-rows.jsonl" in str(report)
-
-
-def test_nova_2_takes_no_validation_file(tmp_path):
-    path = tmp_path / "train.jsonl"
-    path.write_bytes(lines([chat()] * 200))
-    family = bedrock_data.family(NOVA2)
-    assert bedrock_data.check(path, family).ok
-    assert [p.rule for p in bedrock_data.check(path, family, path).problems] == ["validation-not-supported"]
-
-
-def test_llama_takes_one_system_text_and_a_thousand_validation_records(tmp_path):
-    family, path = bedrock_data.family("llama3.3"), tmp_path / "train.jsonl"
-    path.write_bytes(lines([chat(system=[{"text": "a"}, {"text": "b"}]), *[chat()] * 1000]))
-    rules = [problem.rule for problem in bedrock_data.check(path, family, path).problems]
-    assert rules == ["too-many-system", "too-many-system", "too-many-records"]
 
 
 def test_every_problem_of_a_file_is_named_and_a_thousand_are_kept(tmp_path):
@@ -192,5 +176,5 @@ def test_the_local_aws_refuses_it_when_it_is_sent_anyway(name, refusals):
     broken, said = BY_NAME[name], refusals[name]
     assert broken.rule in said
     if broken.line:
-        file = "validation" if broken.validation else "training"
+        file = "validation" if broken.in_validation else "training"
         assert f"line {broken.line:,} of the {file} data" in said.lower()
