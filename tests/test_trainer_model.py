@@ -236,7 +236,9 @@ def test_checkpointing_changes_memory_and_not_the_result(run):
 
 def test_checkpointing_is_off_on_a_cpu_and_on_where_a_gpu_would_be_full(base):
     model = load_base(str(base), CPU, "none")
-    args = SimpleNamespace(gradient_checkpointing="auto", per_device_train_batch_size=4, max_seq_length=1024)
+    args = SimpleNamespace(
+        gradient_checkpointing="auto", per_device_train_batch_size=4, max_seq_length=1024, fsdp=False
+    )
     assert wants_checkpointing(model, args, CPU, 500) is False
     # (34 × 64 + 9 × 128) × 2,000 tokens × 2 layers + 2,000 × 400 × 12 + the weights: about 23 MB
     assert wants_checkpointing(model, args, Device("cuda", "small", torch.bfloat16, 20_000_000), 500) is True

@@ -125,6 +125,7 @@ def _add_hyperparameters(group) -> None:
     add("eval_steps", number(int, low=0), 0, "steps between two evaluations; 0: once, at the end")
     add("save_steps", number(int, low=0), 0, "steps between two checkpoints; 0: none")
     add("merge_weights", boolean, False, "true: also save the base model with the adapter in it, in merged/")
+    add("fsdp", boolean, False, "true: deal the base model out to the GPUs, if one cannot hold it")
     add("gradient_checkpointing", auto_or_boolean, "auto", "trade time for memory: auto, true or false")
 
 

@@ -7,6 +7,7 @@ everything here does nothing.
     check_launch()       several instances that nothing joins are refused
     join(), leave()      meet the others; part
     complete(folder)     a channel whose files were dealt out to the hosts, whole on each of them
+    shard(model)         the base model's weights dealt out to the ranks (FSDP)
     totals(), any_rank() what all ranks know together
 
 Only rank 0 prints, writes the model and seals checkpoints: the job's metrics are read from all logs, and what
@@ -82,6 +83,45 @@ def leave() -> None:
         import torch.distributed as dist
 
         dist.destroy_process_group()
+
+
+def shard(model, device: str) -> int:
+    """Deal a model's frozen weights out to the ranks (FSDP), which bring a layer together to compute it.
+
+    model    a PeftModel on the CPU; device "cuda" or "cpu" is where it goes
+    Returns the layers dealt out. The adapter stays whole on every rank: it is small, and so its gradients,
+    its optimizer and its checkpoints are those of any run. 4-bit weights are dealt out as they are.
+    Seen with two processes on CPUs only (2026-11): no machine with two GPUs was there.
+    """
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    base = model.get_base_model()
+    trained = {each for each in model.parameters() if each.requires_grad}
+    names = set(base._no_split_modules or ())
+    layers = [module for module in base.modules() if type(module).__name__ in names]
+    mesh = init_device_mesh(device, (world(),))
+    for module in (*layers, model):  # the model last: it takes what no layer has, such as the embedding
+        fully_shard(module, mesh=mesh, ignored_params=trained)
+    place = local_rank() if device == "cuda" else "cpu"
+    for each in trained:
+        each.data = each.data.to(place)
+    base.hf_device_map = {"": place}  # accelerate compares it with where the rank trains
+    return len(layers)
+
+
+def whole(weight):
+    """A weight that shard() dealt out, brought together; every rank has to call this. Others as they are."""
+    return weight.full_tensor() if hasattr(weight, "full_tensor") else weight.data
+
+
+def add_up_gradients_of_adapter_only(model) -> None:
+    """Tell DDP that every rank has loaded the same frozen weights: it would send them around at the start."""
+    from torch.nn.parallel import DistributedDataParallel
+
+    if world() > 1:
+        frozen = [name for name, each in model.named_parameters() if not each.requires_grad]
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(model, frozen)
 
 
 def totals(*values: float) -> list[float]:

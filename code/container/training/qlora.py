@@ -110,9 +110,12 @@ def load_tokenizer(folder: Path):
     return tokenizer
 
 
-def load_base(source: str, device: Device, quantization: str, encoder_decoder: bool = False):
+def load_base(
+    source: str, device: Device, quantization: str, encoder_decoder: bool = False, on_cpu: bool = False
+):
     """The base model, frozen: linear layers in 4-bit NF4 with quantization "nf4", whole with "none".
 
+    on_cpu  leave it in main memory: it is more than a GPU holds, and will be dealt out (distributed.shard)
     T5's `wo` layers stay whole either way: transformers keeps them in float32 (_keep_in_fp32_modules).
 
     Raises  UserError if 4 bits are asked for and bitsandbytes is not there, or the files make no model.
@@ -120,7 +123,7 @@ def load_base(source: str, device: Device, quantization: str, encoder_decoder: b
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     kind = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
-    place = distributed.local_rank() if device.kind == "cuda" else "cpu"
+    place = distributed.local_rank() if device.kind == "cuda" and not on_cpu else "cpu"
     options = {"dtype": device.dtype, "device_map": {"": place}}
     if quantization == "nf4":
         options["quantization_config"] = _nf4(device)
@@ -233,4 +236,5 @@ def wants_checkpointing(model, args, device: Device, longest_row: int) -> bool:
     feed_forward = getattr(config, "intermediate_size", getattr(config, "d_ff", 4 * config.hidden_size))
     activations = (34 * config.hidden_size + 9 * feed_forward) * tokens * layers
     logits = tokens * config.vocab_size * 12  # three float32 tensors meet in the backward pass of the loss
-    return model.get_memory_footprint() + activations + logits > 0.7 * device.memory_bytes
+    weights = model.get_memory_footprint() / (distributed.world() if args.fsdp else 1)
+    return weights + activations + logits > 0.7 * device.memory_bytes

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import distributed
 from arguments import UserError
 
 # Copied from the base model rather than written anew: neither is changed by training, and what transformers 5
@@ -27,9 +28,15 @@ def copy_files(names: tuple[str, ...], source: Path, target: Path) -> list[str]:
 def save_adapter(model, base_folder: Path, model_dir: Path) -> None:
     """Write adapter_model.safetensors, adapter_config.json and the base model's tokenizer to model_dir."""
     # "auto" would look at the hub whether the vocabulary was resized; it was not.
-    model.save_pretrained(str(model_dir), save_embedding_layers=False)
+    weights = adapter_weights(model)
+    model.save_pretrained(str(model_dir), state_dict=weights, save_embedding_layers=False)
     (model_dir / "README.md").unlink(missing_ok=True)  # peft's empty model card
     copy_files(TOKENIZER_FILES, base_folder, model_dir)
+
+
+def adapter_weights(model) -> dict:
+    """The trained weights by name. peft would bring dealt-out weights together, only to leave them out."""
+    return {name: each.detach() for name, each in model.named_parameters() if each.requires_grad}
 
 
 def check_can_merge(base_folder: Path) -> None:
@@ -78,14 +85,30 @@ def take_4bit_weights(base, trained) -> int:
 
     count = 0
     targets = dict(base.named_modules())
-    for name, layer in trained.get_base_model().named_modules():
-        state = getattr(getattr(layer, "weight", None), "quant_state", None)
-        if state is None or hasattr(layer, "base_layer"):
-            continue  # a LoRA layer shows the weight of the layer in it, which comes by itself
+    for name, weight, state in gather_4bit_weights(trained, take=True):
         from bitsandbytes.functional import dequantize_4bit
 
         target = targets[name.removesuffix(".base_layer")].weight
         with torch.no_grad():
-            target.copy_(dequantize_4bit(layer.weight.data, state).reshape(target.shape))
+            target.copy_(dequantize_4bit(weight, state).reshape(target.shape))
         count += 1
     return count
+
+
+def gather_4bit_weights(trained, take: bool = False):
+    """(name, 4-bit weight, its scales) of each layer, dealt-out ones brought together one after the other.
+
+    take  False: only help the rank that takes them
+    """
+
+    def each():
+        for name, layer in trained.get_base_model().named_modules():
+            state = getattr(getattr(layer, "weight", None), "quant_state", None)
+            state = state or getattr(layer, "quant_state", None)  # FSDP's weights have lost it
+            if state is not None and not hasattr(layer, "base_layer"):
+                yield name, distributed.whole(layer.weight), state  # a LoRA layer shows that of the one in it
+
+    if take:
+        return each()
+    for _ in each():
+        pass

@@ -37,6 +37,7 @@ def run(args, read, prepare=None) -> None:
              rows are encoded
     """
     distributed.check_launch()
+    args.fsdp = args.fsdp and distributed.world() > 1  # one process has nobody to deal out to
     say(f"[setup] {versions()}")
     distributed.join()
     for channel in ("training", "validation"):
@@ -48,6 +49,7 @@ def run(args, read, prepare=None) -> None:
 
     set_seed(args.seed)
     from qlora import is_encoder_decoder
+    from saving import gather_4bit_weights
 
     source, base_folder, tokenizer = open_base(args)
     encoder_decoder = is_encoder_decoder(base_folder)
@@ -56,6 +58,8 @@ def run(args, read, prepare=None) -> None:
     examples = encode_data(tokenizer, channels, args, encoder_decoder)
     trainer = make_run(args, source, tokenizer, examples, encoder_decoder)
     final, history = train(trainer)
+    if args.fsdp and args.merge_weights and not trainer.stop and not distributed.is_first():
+        gather_4bit_weights(trainer.model)  # for the first rank, which asks for them in merge()
     if distributed.is_first():
         finish(args, trainer, source, base_folder, final, history, [report for _, report in channels])
     distributed.leave()
@@ -112,13 +116,18 @@ def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]], enco
 
     device = pick_device(wide=encoder_decoder)
     started = time.perf_counter()
-    base = load_base(source, device, args.quantization, encoder_decoder)
+    base = load_base(source, device, args.quantization, encoder_decoder, on_cpu=args.fsdp)
     check_ids(base, examples)
     train = examples["training"]
-    packed = use_per_row_attention(base)
+    packed = not args.fsdp and use_per_row_attention(base)
     checkpointing = wants_checkpointing(base, args, device, max(len(row["input_ids"]) for row in train))
     model = add_adapter(base, args, source)
     trainable, total = model.get_nb_trainable_parameters()
+    if args.fsdp:
+        layers = distributed.shard(model, device.kind)
+        say(f"[model] weights of {layers} layers dealt out to {distributed.world()} processes")
+        packed = use_per_row_attention(model)  # tried where the weights are now
+    distributed.add_up_gradients_of_adapter_only(model)
     say(
         f"[model] {args.model_id or source} in {time.perf_counter() - started:.1f} s on {device.name}, "
         f"{device.dtype_name}, quantization {args.quantization}, gradient checkpointing "

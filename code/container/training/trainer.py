@@ -13,6 +13,7 @@ import torch
 from batches import Batches, Plan
 from chat_data import IGNORE, Collator
 from resuming import WholeCheckpoints, made_by
+from saving import adapter_weights
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
@@ -79,6 +80,9 @@ class ChatTrainer(WholeCheckpoints, Trainer):
             collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
         )
+
+    def _save(self, output_dir=None, state_dict=None) -> None:
+        super()._save(output_dir, state_dict or adapter_weights(self.model))
 
     def floating_point_ops(self, inputs) -> int:
         return 0  # the Trainer's count walks over all weights at each step, and nothing here reads it
