@@ -1,5 +1,7 @@
 """Every broken training file is refused before it is uploaded, by the rule that it breaks and at its line."""
 
+import copy
+import random
 import time
 
 import bedrock_broken_files
@@ -8,6 +10,7 @@ import pytest
 from bedrock_broken_files import FILES, LLAMA31, chat, lines, pair
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from pocketaws.bedrock_tuning import training_rules
 from tuneaws import bedrock_data, bedrock_jobs
 
 BY_NAME = {each.name: each for each in FILES}
@@ -101,6 +104,54 @@ def test_a_key_that_nothing_reads_is_noted_as_aws_passes_over_it(tmp_path):
     path.write_bytes(lines([*[chat()] * 8, chat(sytem=[{"text": "Be short."}])]))
     report = bedrock_data.check(path, bedrock_data.family("nova"))
     assert report.ok and "nothing reads the key 'sytem' of 1 records, first in line 9" in str(report)
+
+
+# --- the two validators were written apart, from the same pages: they must not differ
+
+
+ODD = [
+    None, True, 0, 1.5, "", "  ", "x", "user", "assistant", "system", [], {}, [[]], [{}], ["x"], [{"text": "x"}],
+    [{"text": ""}], [{"text": None}], [{"text": "Bot: x"}], [{"image": {}}], [{"text": "x", "cachePoint": {}}],
+    {"text": "x"}, "USER: hi", "bedrock-conversation-2024", [{"role": "user", "content": [{"text": "x"}]}],
+]  # fmt: skip
+KEYS = ["schemaVersion", "system", "messages", "role", "content", "text", "prompt", "completion", "extra"]
+
+
+def holders(value) -> list:
+    """Every dict and list in a record."""
+    if not isinstance(value, (dict, list)):
+        return []
+    inner = value.values() if isinstance(value, dict) else value
+    return [value, *(found for each in inner for found in holders(each))]
+
+
+def changed(chance: random.Random, record: dict) -> dict:
+    """The record with one or two things taken out, replaced or put in, anywhere."""
+    record = copy.deepcopy(record)
+    for _ in range(chance.choice((1, 1, 2))):
+        holder, odd = chance.choice(holders(record)), copy.deepcopy(chance.choice(ODD))
+        places = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+        if places and chance.random() < 0.4:
+            del holder[chance.choice(places)]
+        elif places and chance.random() < 0.6:
+            holder[chance.choice(places)] = odd
+        elif isinstance(holder, dict):
+            holder[chance.choice(KEYS)] = odd
+        else:
+            holder.append(odd)
+    return record
+
+
+@pytest.mark.parametrize("name", ["nova", "llama3.3", "llama3.1", "titan"])
+def test_our_check_refuses_exactly_the_records_that_the_local_aws_refuses(name, tmp_path):
+    chance, family, path = random.Random(7), bedrock_data.family(name), tmp_path / "train.jsonl"
+    bases = [chat(), chat(system=[{"text": "Be short."}]), pair()]
+    path.write_bytes(lines([changed(chance, chance.choice(bases)) for _ in range(2000)]))
+    ours = {problem.line for problem in bedrock_data.problems(path, family)} - {0}
+    with path.open("rb") as file:
+        theirs = {problem.line for problem in training_rules.problems(file, name)} - {0}
+    assert ours == theirs and 200 < len(ours) < 2000, sorted(ours ^ theirs)[:5]
+    print(f"{name}: {len(ours)} of 2,000 changed records refused by both")
 
 
 # --- sent anyway: the local AWS refuses each of them too, by the same line and rule

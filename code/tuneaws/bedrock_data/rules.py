@@ -64,8 +64,7 @@ RULES = {
 
 TOP = {"conversation": ("schemaVersion", "system", "messages"), "prompt-completion": ("prompt", "completion")}
 WANTS = {"conversation": "messages", "prompt-completion": "prompt and completion"}
-OTHER = {"conversation": "prompt-completion", "prompt-completion": "conversation"}
-MEDIA = ("image", "video", "document", "toolUse", "toolResult", "reasoningContent", "guardContent")
+MEDIA = ("image", "video", "document", "audio", "reasoningContent", "toolUse", "toolResult", "cachePoint")
 CONVERT = "write the file with bedrock_data.convert()"
 
 
@@ -93,7 +92,7 @@ def shown(value, width: int = 60) -> str:
 def texts(record: dict) -> Iterator[tuple[str, str]]:
     """Yield (where, text) of every text of a record of either schema; what has another form is left out."""
     for key in ("prompt", "completion"):
-        if isinstance(record.get(key), str):
+        if "messages" not in record and isinstance(record.get(key), str):
             yield key, record[key]
     for block in _list(record.get("system")):
         if isinstance(block, dict) and isinstance(block.get("text"), str):
@@ -115,8 +114,8 @@ def _list(value) -> list:
 
 
 def _of_other_schema(record: dict, family: Family) -> bool:
-    own, other = TOP[family.schema], TOP[OTHER[family.schema]]
-    return not any(key in record for key in own) and any(key in record for key in other)
+    chat, pair = "messages" in record, "prompt" in record or "completion" in record
+    return pair and not chat if family.schema == "conversation" else chat and not pair
 
 
 # --- both schemas
@@ -184,7 +183,7 @@ def _version(record: dict, family: Family) -> Iterator[tuple[str, str, str]]:
 
 
 def _system(record: dict, family: Family) -> Iterator[tuple[str, str, str]]:
-    if "system" not in record:
+    if record.get("system") is None:
         return
     system, fix = record["system"], 'write "system": [{"text": "..."}], or leave it out'
     if not isinstance(system, list):
@@ -238,7 +237,7 @@ def _blocks(content: list, where: str) -> Iterator[tuple[str, str, str]]:
         if not isinstance(block, dict):
             yield "content-not-an-object", f"{where}: {shown(block)}", 'write {"text": "..."}'
             return
-        media = [key for key in block if key in MEDIA]
+        media = [key for key in MEDIA if block.get(key) is not None]
         if media or not isinstance(block.get("text"), str):
             seen = media[0] if media else shown(block)
             yield "not-text", f"{where}: {seen}", 'a block is {"text": "..."}; drop records with other things'
