@@ -9,6 +9,7 @@ import pytest
 import tiny_chat
 import torch
 from engine_aid import Bench, a_bare_aws  # noqa: F401  (fixtures)
+from safetensors.torch import load
 from tiny_chat import TRAINING, chat_rows
 from tuneaws.metrics import METRIC_DEFINITIONS
 
@@ -30,6 +31,9 @@ def make_run(*given):
         named = trainer.model.named_parameters()
         gradient = {name: each.grad.clone() for name, each in named if each.grad is not None}
         if trainer.state.global_step == 0:
+            frozen = [each for each in trainer.model.parameters() if not each.requires_grad]
+            mine = [each.to_local() if hasattr(each, "to_local") else each for each in frozen]
+            torch.save(sum(each.numel() for each in mine), f"{os.environ['SM_OUTPUT_DATA_DIR']}/frozen-{distributed.rank()}.pt")
             file = f"{os.environ['SM_OUTPUT_DATA_DIR']}/gradient-{distributed.rank()}.pt"
             torch.save(gradient, file)
         torch.save(seen, f"{os.environ['SM_OUTPUT_DATA_DIR']}/rows-{distributed.rank()}.pt")
@@ -40,11 +44,13 @@ train_qlora.make_run = make_run
 train_qlora.main(sys.argv[1:])
 """
 TORCHRUN = {"sagemaker_torch_distributed_enabled": "true"}
-JOBS = {  # name: (hosts, processes a host, rows a forward pass, how S3 deals out the data)
-    "alone": (1, 0, 8, "FullyReplicated"),
-    "two hosts": (2, 1, 4, "ShardedByS3Key"),
-    "two processes": (1, 2, 4, "FullyReplicated"),
+JOBS = {  # name: (hosts, processes a host, rows a forward pass, how S3 deals out the data, more)
+    "alone": (1, 0, 8, "FullyReplicated", {}),
+    "two hosts": (2, 1, 4, "ShardedByS3Key", {}),
+    "two processes": (1, 2, 4, "FullyReplicated", {}),
+    "FSDP": (1, 2, 4, "FullyReplicated", {"fsdp": "true"}),
 }
+MANY = [name for name in JOBS if name != "alone"]
 
 
 class Run:
@@ -76,13 +82,14 @@ def channel(bench: Bench, name: str, files: list[list[dict]], distribution: str)
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
 
 
-def a_request(bench: Bench, base, hosts: int, processes: int, batch: int, distribution: str, **more) -> dict:
+def a_request(bench: Bench, base, hosts: int, processes: int, batch: int, distribution: str, more) -> dict:
     rows = chat_rows(ROWS)
     files = {path.name: path.read_text() for path in TRAINING.glob("*.py")}
     launch = {**TORCHRUN, "sagemaker_mpi_num_of_processes_per_host": str(processes)} if processes else {}
     given = {
         "model_id": str(base), "per_device_train_batch_size": batch, "epochs": 1, "learning_rate": 0.01,
-        "lora_r": 4, "lora_dropout": 0, "logging_steps": 1, "max_seq_length": 128, **more,
+        "lora_r": 4, "lora_dropout": 0, "logging_steps": 1, "max_seq_length": 128,
+        "merge_weights": "true", **more,
     }  # fmt: skip
     given = {key: str(value) for key, value in given.items()}
     request = bench.request(
@@ -111,14 +118,14 @@ def shared(bare_aws, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(shared, base):
-    """The same training three times: in one process, on two hosts, in two processes of one host."""
+    """The same training in one process, on two hosts, in two processes of one host, and there by FSDP."""
     jobs = {name: shared.start(a_request(shared, base, *settings)) for name, settings in JOBS.items()}
     for name, job in jobs.items():
         assert job.ended.wait(180), f"{name}: still {job.secondary_status}: {shared.log(job)[-5:]}"
     return {name: Run(shared, job, JOBS[name][0]) for name, job in jobs.items()}
 
 
-@pytest.mark.parametrize("name", ["two hosts", "two processes"])
+@pytest.mark.parametrize("name", MANY)
 def test_the_first_gradient_of_two_ranks_is_that_of_one_process_with_the_whole_batch(runs, name):
     whole = runs["alone"].load("gradient-0.pt")
     assert len(whole) == 28 and sum(each.abs().sum() for each in whole.values()) > 0
@@ -140,7 +147,7 @@ def test_every_row_is_trained_once_an_epoch_by_one_rank(runs, name):
     assert sum(not rows for rank in steps for rows in rank) == ranks - 1  # of the last step's one row
 
 
-@pytest.mark.parametrize("name", ["two hosts", "two processes"])
+@pytest.mark.parametrize("name", MANY)
 def test_the_losses_are_those_of_one_process(runs, name):
     for kind, count in (("loss", STEPS), ("eval_loss", 1)):
         alone = runs["alone"].losses(kind)
@@ -150,9 +157,9 @@ def test_the_losses_are_those_of_one_process(runs, name):
 @pytest.mark.parametrize("name", JOBS)
 def test_rank_0_alone_prints_metrics_and_writes_the_model(runs, name):
     run = runs[name]
-    assert sorted(run.model) == [
-        "adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json",
-    ]  # fmt: skip
+    files = ["adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+    assert sorted(name for name in run.model if not name.startswith("merged/")) == files
+    assert sum(line.startswith("[metric] step=1 loss=") for line in run.lines) == 1
     assert sum(line.startswith("[metric] train_loss=") for line in run.lines) == 1
     assert [line for line in run.logs[-1] if line.startswith("[")] == [] or len(run.logs) == 1
     final = {row["MetricName"]: row["Value"] for row in run.job.final_metrics}
@@ -163,8 +170,28 @@ def test_rank_0_alone_prints_metrics_and_writes_the_model(runs, name):
     assert tokens <= figures["final"]["trained_tokens"] <= tokens + 2  # 2 for the rank without a row
 
 
+@pytest.mark.parametrize("file", ["adapter_model.safetensors", "merged/model.safetensors"])
+@pytest.mark.parametrize("name", MANY)
+def test_the_saved_weights_are_those_of_one_process(runs, name, file):
+    """The merged model has the base model's 16 bits."""
+    alone, found = (load(runs[each].model[file]) for each in ("alone", name))
+    assert set(found) == set(alone) and len(alone) >= 20
+    for key, expected in alone.items():
+        assert torch.allclose(found[key].float(), expected.float(), rtol=1e-2, atol=2e-4), key
+
+
+def test_fsdp_deals_out_the_layers_and_says_so(runs):
+    said = f"[model] weights of {tiny_chat.LAYERS} layers dealt out to 2 processes"
+    assert [name for name, run in runs.items() if said in run.lines] == ["FSDP"]
+    frozen = {
+        name: [run.load(f"frozen-{rank}.pt") for rank in (0, 1)] for name, run in runs.items() if name in MANY
+    }
+    assert sum(frozen["FSDP"]) == pytest.approx(frozen["two processes"][0], rel=0.02)
+    assert frozen["FSDP"][0] < 0.51 * frozen["two processes"][0]
+
+
 def test_stop_ends_all_ranks_after_the_same_step_and_keeps_the_adapter(shared, base):
-    request = a_request(shared, base, 2, 1, 4, "FullyReplicated", max_steps=100_000)
+    request = a_request(shared, base, 2, 1, 4, "FullyReplicated", {"max_steps": 100_000})
     job = shared.start(request)
     shared.until_logged(job, "[metric] step=3 ", wait_s=120)
     assert job.request_stop()
