@@ -139,6 +139,22 @@ def test_it_learns_and_says_the_losses_of_each_step_and_epoch():
     assert told[-1]["loss"] < 0.4 * steps[0]["loss"]
 
 
+def test_rows_in_parts_have_the_gradient_of_one_batch(monkeypatch):
+    some, found = training(7), []
+    for most in (10_000, 60, 1):
+        monkeypatch.setattr(recipe, "TOKENS_AT_ONCE", most)
+        model = lora.LoraLlama(BASE)
+        loss = recipe.backward(model, some)
+        found.append((loss, [b.grad for _, b in model.adapter.values()], len(list(recipe.parts(some)))))
+    assert [count for *_, count in found] == [1, 3, 7]
+    whole, *others = found
+    for loss, gradients, _ in others:
+        assert loss == pytest.approx(whole[0], rel=1e-5)
+        assert all(
+            torch.allclose(one, other, atol=1e-5) for one, other in zip(gradients, whole[1], strict=True)
+        )
+
+
 def test_a_loss_that_is_no_number_ends_the_training():
     settings = {"epochs": 5, "learning_rate": 1e20, "warmup_steps": 0}
     with pytest.raises(recipe.NotANumber, match="the training loss is (nan|inf) at step [1-4]"):
