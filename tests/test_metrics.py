@@ -193,3 +193,21 @@ def test_smoothing_keeps_the_ends_does_not_lag_and_passes_over_nan():
     falling = [100.0 - i for i in range(100)]
     assert metrics.smooth(falling) == pytest.approx(falling)
     assert math.isnan(metrics.smooth([math.nan])[0]) and metrics.smooth([]) == []
+
+
+def test_runs_are_compared_at_the_steps_that_both_have():
+    alone = [{"train:step": step, "train:loss": 2.0 - step / 10} for step in (1.0, 2.0, 3.0)]
+    other = [{"train:step": 2.0, "train:loss": 1.75}, {"train:step": 9.0, "train:loss": 9.0}]
+    assert metrics.largest_gap({"alone": alone, "other": other}) == pytest.approx(0.05)
+    assert metrics.largest_gap({"alone": alone, "again": list(alone)}) == 0
+    with pytest.raises(ValueError, match="no step with train:loss in common"):
+        metrics.largest_gap({"alone": alone, "none": [{"train:step": 8.0, "train:loss": 1.0}]})
+
+
+def test_the_picture_of_several_runs_says_how_far_they_are_apart():
+    alone = [{"train:step": 1.0, "train:loss": 2.0}, {"train:step": 2.0, "train:loss": 1.5}]
+    ax = metrics.plot_runs({"alone": alone, "again": list(alone)})
+    assert ax.get_title() == "2 runs: the same losses"
+    assert [list(line.get_ydata()) for line in ax.lines] == [[2.0, 1.5]] * 2
+    far = [{"train:step": 2.0, "train:loss": 1.2}]
+    assert metrics.plot_runs({"alone": alone, "far": far}).get_title().endswith("by more than 0.3")

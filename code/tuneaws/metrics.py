@@ -26,6 +26,9 @@ METRIC_DEFINITIONS = [
     {"Name": "train:tokens_per_s", "Regex": f" tokens_per_s={NUMBER}"},
 ]
 
+# Lines of runs that lie on each other: told apart by shape, the first one below the others.
+RUNS = [("-", "0.7", 0), ("x", "#0b559f", 5), ("o", "black", 8), ("s", "0.4", 11), ("^", "#d95f02", 14)]
+
 CLOUDWATCH_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 
 
@@ -152,6 +155,39 @@ def plot_loss(table, ax=None):
     ax.grid(alpha=0.3)
     if ax.get_legend_handles_labels()[0] and table:
         ax.legend(frameon=False)
+    return ax
+
+
+def largest_gap(tables: dict, name: str = "train:loss") -> float:
+    """The largest difference between the first run and any other at a step that both have.
+
+    tables  {"left alone": rows of from_logs(), ...}     Raises  ValueError if they have no step in common
+    """
+    first, *others = [dict(zip(*_points(table, name), strict=True)) for table in tables.values()]
+    gaps = [abs(other[step] - value) for other in others for step, value in first.items() if step in other]
+    if not gaps:
+        raise ValueError(f"the runs {', '.join(tables)} have no step with {name} in common")
+    return max(gaps)
+
+
+def plot_runs(tables: dict, ax=None):
+    """Draw the training losses of several runs over each other; the title says how far apart they are.
+
+    tables  {"left alone": rows of from_logs(), ...}, at most five    Returns  the axes
+    """
+    import matplotlib.pyplot as plt
+
+    ax = ax if ax is not None else plt.subplots(figsize=(7, 4), layout="constrained")[1]
+    for (label, table), (line, colour, size) in zip(tables.items(), RUNS, strict=False):
+        ax.plot(*_points(table, "train:loss"), line, color=colour, markersize=size, fillstyle="none",
+                label=label)
+    gap = largest_gap(tables)
+    apart = "the same losses" if gap == 0 else f"no loss differs by more than {gap:.1g}"
+    ax.set_title(f"{len(tables)} runs: {apart}", fontsize=11)
+    ax.set_xlabel("optimizer step")
+    ax.set_ylabel("training loss (nats per token)")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
     return ax
 
 
