@@ -83,6 +83,7 @@ def _fits(layer) -> bool:
     base = layer.get_base_layer()
     return (
         isinstance(base, torch.nn.Linear)
+        and not hasattr(base.weight, "full_tensor")  # dealt out to several GPUs: a call brings it together
         and list(layer.lora_A) == ["default"]
         and not any(getattr(layer, "use_dora", {}).values())
         and not getattr(layer, "lora_variant", {})

@@ -1,5 +1,6 @@
 """The Trainer of transformers, with its own order of rows and a loss that computes the logits it needs."""
 
+import contextlib
 import dataclasses
 import inspect
 import math
@@ -8,13 +9,13 @@ import time
 
 import distributed
 import fused
+import losses
 import packing
 import torch
 from batches import Batches, Plan
 from chat_data import IGNORE, Collator
 from resuming import WholeCheckpoints, made_by
 from saving import adapter_weights
-from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
@@ -70,6 +71,7 @@ class ChatTrainer(WholeCheckpoints, Trainer):
         self.encoder_decoder = self.base.config.is_encoder_decoder
         forward = inspect.signature(self.base.forward).parameters
         self.picks_logits = "logits_to_keep" in forward
+        self.head = losses.Head(self.base)
 
     def get_train_dataloader(self) -> DataLoader:
         """This rank's micro-batches as the plan has them. accelerate must not share them out once more."""
@@ -109,7 +111,8 @@ class ChatTrainer(WholeCheckpoints, Trainer):
         """The cross entropy summed over the labels of a batch, over num_items_in_batch (else their number).
 
         Logits are computed only for the columns in which some row has a label: most of a chat is prompt, and
-        the logits of a large vocabulary are the largest tensor of the step.
+        the logits of a large vocabulary are the largest tensor of the step. Where they still are too large,
+        they are computed in pieces (losses.py).
         """
         labels = inputs["labels"][:, 1:]
         packed = "lengths" in inputs
@@ -123,14 +126,14 @@ class ChatTrainer(WholeCheckpoints, Trainer):
         # Those of a packed batch are known already: to look for them on a GPU would be to wait for it.
         columns = inputs["columns"] if packed else (labels != IGNORE).any(dim=0).nonzero().squeeze(1)
         keep = {"logits_to_keep": columns} if self.picks_logits else {}
-        outputs = model(
-            input_ids=inputs["input_ids"], attention_mask=inputs.get("attention_mask"), **keep, **more
-        )
-        logits = outputs.logits if self.picks_logits else outputs.logits[:, columns]
         wanted = labels[:, columns]
-        total = cross_entropy(
-            logits.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORE, reduction="sum"
-        )
+        later = self.head.must_wait(wanted.numel())
+        with self.head if later else contextlib.nullcontext():
+            outputs = model(
+                input_ids=inputs["input_ids"], attention_mask=inputs.get("attention_mask"), **keep, **more
+            )
+        logits = outputs.logits if self.picks_logits else outputs.logits[:, columns]
+        total = self.head.total(logits, wanted) if later else losses.total(logits, wanted)
         loss = total / (num_items_in_batch if num_items_in_batch is not None else (wanted != IGNORE).sum())
         return (loss, outputs) if return_outputs else loss
 
@@ -227,12 +230,10 @@ def make_trainer(model, tokenizer, args, device, train, validation, checkpointin
     pad = pad if pad is not None else tokenizer.eos_token_id or 0
     packed = model.get_base_model().config._attn_implementation == packing.NAME
     plan = make_plan(args, train, packed)
-    settings = training_arguments(args, device, total_steps(args, plan), bool(validation), checkpointing)
-    if not settings.fsdp:  # FSDP gathers a layer's weights when the layer is called, and fuse() goes round it
-        fused.fuse(model)
+    fused.fuse(model)
     trainer = ChatTrainer(
         model=model,
-        args=settings,
+        args=training_arguments(args, device, total_steps(args, plan), bool(validation), checkpointing),
         train_dataset=train,
         eval_dataset=validation,
         data_collator=packing.PackedCollator(pad) if packed else Collator(pad),
