@@ -303,7 +303,7 @@ def test_what_is_there_is_listed_with_its_price_and_deleted_in_the_order_that_aw
     assert [row["USD a month"] for row in rows] == [0.0, None, 1.95]
     with pytest.raises(ClientError, match="ConflictException"):
         aws.bedrock.delete_custom_model(modelIdentifier=model)
-    gone = bedrock_models.delete(aws.bedrock, model)
+    gone = bedrock_models.delete(aws.bedrock, model, wait_s=10)
     assert [each.rpartition(" ")[0] for each in gone] == [row["what"] for row in rows]
     assert bedrock_models.find(aws.bedrock, tags) == [] and bedrock_models.delete(aws.bedrock, model) == []
 
