@@ -165,6 +165,8 @@ FILES = [
     in_nova("too-long", "too-many-tokens", chat("word " * 40_000)),
     in_pairs("pair-too-long", "too-many-tokens", pair(prompt="word " * 20_000), at=7),
     BrokenFile("seven-records", "too-few-records", 0, lambda: lines([chat()] * 7)),
+    BrokenFile("seven-and-a-validation-file", "too-few-records", 0, lambda: lines([chat()] * 7),
+               validation=GOOD8),
     BrokenFile("ninety-nine-pairs", "too-few-records", 0, lambda: lines([pair()] * 99), LLAMA31),
     BrokenFile("twenty-thousand-and-one", "too-many-records", 0, lambda: lines([chat()] * 20_001)),
     BrokenFile("too-many-with-validation", "too-many-records", 0, lambda: lines([pair()] * 9_901), LLAMA31,

@@ -7,7 +7,7 @@ import time
 import bedrock_broken_files
 import boto3
 import pytest
-from bedrock_broken_files import FILES, LLAMA31, chat, lines, pair
+from bedrock_broken_files import FILES, LLAMA31, VERSION, chat, lines, pair
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from pocketaws.bedrock_tuning import training_rules
@@ -110,9 +110,9 @@ def test_a_key_that_nothing_reads_is_noted_as_aws_passes_over_it(tmp_path):
 
 
 ODD = [
-    None, True, 0, 1.5, "", "  ", "x", "user", "assistant", "system", [], {}, [[]], [{}], ["x"], [{"text": "x"}],
-    [{"text": ""}], [{"text": None}], [{"text": "Bot: x"}], [{"image": {}}], [{"text": "x", "cachePoint": {}}],
-    {"text": "x"}, "USER: hi", "bedrock-conversation-2024", [{"role": "user", "content": [{"text": "x"}]}],
+    None, True, 0, 1.5, "", "  ", "x", "user", "assistant", "system", [], {}, [[]], [{}], ["x"],
+    [{"text": "x"}], [{"text": ""}], [{"text": None}], [{"text": "Bot: x"}], [{"image": {}}], {"text": "x"},
+    [{"text": "x", "cachePoint": {}}], "USER: hi", VERSION, [{"role": "user", "content": [{"text": "x"}]}],
 ]  # fmt: skip
 KEYS = ["schemaVersion", "system", "messages", "role", "content", "text", "prompt", "completion", "extra"]
 

@@ -167,8 +167,16 @@ def test_a_row_that_is_added_moves_no_other_between_the_files(tmp_path):
     assert len(moved) in (0, 2), "the new row may push one out of the validation file, and no more"
 
 
+def test_the_validation_file_is_the_same_whatever_the_limit(tmp_path):
+    found = []
+    for limit in (8, 10, 1000):
+        source = converted(tmp_path, course_rows(15), small(limit))
+        found.append(dialogues(bedrock_data.split(source, tmp_path / "out", small(limit), 3).validation))
+    assert found[0] == found[1] == found[2]
+
+
 def test_no_dialogue_is_in_both_files_though_it_has_several_summaries(tmp_path):
-    rows = [{**row, "dialogue": row["dialogue"].upper() if n % 2 else row["dialogue"], "summary": f"{n} {k}"}
+    rows = [{**row, "dialogue": row["dialogue"].upper() if k % 2 else row["dialogue"], "summary": f"{n} {k}"}
             for k in range(4) for n, row in enumerate(course_rows(12))]
     parts = bedrock_data.split(converted(tmp_path, rows), tmp_path / "out", NOVA, validation_records=5)
     lower = [{text.casefold() for text in dialogues(path)} for path in (parts.training, parts.validation)]
