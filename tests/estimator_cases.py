@@ -199,6 +199,22 @@ CASES = {
     "several GPUs by torch_distributed": Case(
         {"instance_type": "ml.g5.12xlarge", "distribution": {"torch_distributed": {"enabled": True}}}
     ),
+    "two hosts by torch_distributed, data dealt out": Case(
+        {
+            "instance_type": "ml.g5.12xlarge",
+            "instance_count": 2,
+            "distribution": {"torch_distributed": {"enabled": True}},
+            "hyperparameters": {"epochs": 1, "fsdp": True, "sagemaker_mpi_num_of_processes_per_host": 2},
+        },
+        fit={
+            "inputs": {
+                "training": Make(
+                    "TrainingInput",
+                    {"s3_data": "s3://course-bucket/train", "distribution": "ShardedByS3Key"},
+                )
+            }
+        },
+    ),
     "two hosts by pytorchddp": Case(
         {
             "instance_type": "ml.p4d.24xlarge",

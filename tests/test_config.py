@@ -51,7 +51,7 @@ def test_every_key_of_the_shipped_file_has_a_comment():
         # Beside the key, on the line above it, or on the line of the mapping it stands in (tags, prompt).
         assert any("#" in lines[i] or "#" in lines[i - 1] for i in at), path
         commented += 1
-    assert commented == len(leaves) == 67
+    assert commented == len(leaves) == 68
 
 
 def test_a_value_can_differ_by_place():
@@ -115,7 +115,7 @@ def test_tags_come_in_the_form_that_aws_takes():
     ("{dialogue}\"", "{dialog}\"", "prompt.user", "holds {dialogue}"),
     ("{local: 6e-3, aws: 2e-4}", "{local: 6e-3}", "training.learning_rate", "both local and aws"),
     ("{local: 6e-3, aws: 2e-4}", "{local: 6e-3, aws: fast}", "training.learning_rate", "saw 'fast'"),
-    ("role_arn: null                # the role the job runs", "role_arn: me", "sagemaker.role_arn", "iam::"),
+    ("role_arn: null                # the role the job runs", "role_arn: me  # runs", "sagemaker.role_arn", "iam::"),
     ("  max_chars: 20000 ", "  # max_chars: 20000 ", "dataset.max_chars", "is missing"),
     ("    course: tuneaws", "    aws:course: tuneaws", "project.tags.aws:course", "does not start with aws:"),
     ("max_steps: {local: 200, aws: -1}", "max_steps: 0", "training.max_steps", "0 trains nothing"),

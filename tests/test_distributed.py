@@ -33,7 +33,8 @@ def make_run(*given):
         if trainer.state.global_step == 0:
             frozen = [each for each in trainer.model.parameters() if not each.requires_grad]
             mine = [each.to_local() if hasattr(each, "to_local") else each for each in frozen]
-            torch.save(sum(each.numel() for each in mine), f"{os.environ['SM_OUTPUT_DATA_DIR']}/frozen-{distributed.rank()}.pt")
+            file = f"{os.environ['SM_OUTPUT_DATA_DIR']}/frozen-{distributed.rank()}.pt"
+            torch.save(sum(each.numel() for each in mine), file)
             file = f"{os.environ['SM_OUTPUT_DATA_DIR']}/gradient-{distributed.rank()}.pt"
             torch.save(gradient, file)
         torch.save(seen, f"{os.environ['SM_OUTPUT_DATA_DIR']}/rows-{distributed.rank()}.pt")

@@ -193,6 +193,18 @@ def test_an_unknown_keyword_names_the_nearest_that_there_is(name, near):
         estimator(**{name: 1})
 
 
+@pytest.mark.parametrize(
+    ("instance_type", "count", "joined"),
+    [
+        ("ml.g5.xlarge", 1, False), ("ml.g5.xlarge", 2, True), ("ml.g5.12xlarge", 1, True),
+        ("ml.m5.large", 1, False), ("ml.unknown.xlarge", 1, False), ("ml.unknown.xlarge", 2, True),
+    ],
+)  # fmt: skip
+def test_several_gpus_or_instances_are_joined_and_one_is_not(instance_type, count, joined):
+    expected = {"torch_distributed": {"enabled": True}} if joined else None
+    assert distribution.distribution_for(instance_type, count) == expected
+
+
 def test_torch_distributed_on_a_cpu_is_refused_with_an_instance_that_has_gpus():
     with pytest.raises(ValueError, match="ml.m5.xlarge has neither"):
         distribution.check_distribution({"torch_distributed": {"enabled": True}}, "ml.m5.xlarge", "train.py")

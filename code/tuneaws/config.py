@@ -102,6 +102,7 @@ class Training:
     eval_steps: int = rule(low=0)
     save_steps: int = rule(low=0)
     merge_weights: bool = rule()
+    fsdp: bool = rule()
     gradient_checkpointing: str = rule(choices=("auto", "true", "false"))
     model_id: str = dataclasses.field(default="", metadata={"derived": True})
 

@@ -76,6 +76,7 @@ def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = Non
     entry_point      or "finetune.py", for files as they are
     tags             more than the configuration's: {"pocketaws:interrupt-after": "step=10 step=25"}
     """
+    from tuneaws.estimator.distribution import distribution_for
     from tuneaws.huggingface import HuggingFace
 
     job = cfg.sagemaker
@@ -87,6 +88,7 @@ def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = Non
         metric_definitions=METRIC_DEFINITIONS, checkpoint_s3_uri=folder if cfg.training.save_steps else None,
         transformers_version=job.transformers_version, pytorch_version=job.pytorch_version,
         py_version=job.py_version, instance_type=job.instance_type, instance_count=job.instance_count,
+        distribution=distribution_for(job.instance_type, job.instance_count),
         volume_size=job.volume_size_gb, max_run=job.max_run_s, use_spot_instances=job.spot,
         max_wait=job.max_wait_s if job.spot else None, keep_alive_period_in_seconds=job.keep_alive_s or None,
         role=session.role_arn, sagemaker_session=session.sagemaker(), tags=tag_list,

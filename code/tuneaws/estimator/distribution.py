@@ -5,6 +5,8 @@ Names and rules: sagemaker 2.257.7, HuggingFace._huggingface_distribution_config
 
 from __future__ import annotations
 
+from tuneaws import prices
+
 REFUSED = {
     "parameter_server": "is for TensorFlow",
     "multi_worker_mirrored_strategy": "is for TensorFlow",
@@ -12,6 +14,15 @@ REFUSED = {
     "instance_groups": "is not supported here together with distribution",
 }
 KNOWN = ("torch_distributed", "pytorchddp", "mpi", "smdistributed")
+
+
+def distribution_for(instance_type: str, instance_count: int = 1) -> dict | None:
+    """Return what lets all GPUs of all instances train one model, for HuggingFace(distribution=…).
+
+    None for one GPU, and for one instance that the price table does not know.
+    """
+    gpus = prices.INSTANCES[instance_type][2] if instance_type in prices.INSTANCES else 1
+    return {"torch_distributed": {"enabled": True}} if max(gpus, 1) * instance_count > 1 else None
 
 
 def check_distribution(distribution: dict | None, instance_type: str | None, entry_point: str) -> None:
