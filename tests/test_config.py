@@ -115,7 +115,7 @@ def test_tags_come_in_the_form_that_aws_takes():
     ("{dialogue}\"", "{dialog}\"", "prompt.user", "holds {dialogue}"),
     ("{local: 6e-3, aws: 2e-4}", "{local: 6e-3}", "training.learning_rate", "both local and aws"),
     ("{local: 6e-3, aws: 2e-4}", "{local: 6e-3, aws: fast}", "training.learning_rate", "saw 'fast'"),
-    ("role_arn: null                # the role the job runs", "role_arn: me  # runs", "sagemaker.role_arn", "iam::"),
+    ("role_arn: null                # the role the job ", "role_arn: me  # ", "sagemaker.role_arn", "iam::"),
     ("  max_chars: 20000 ", "  # max_chars: 20000 ", "dataset.max_chars", "is missing"),
     ("    course: tuneaws", "    aws:course: tuneaws", "project.tags.aws:course", "does not start with aws:"),
     ("max_steps: {local: 200, aws: -1}", "max_steps: 0", "training.max_steps", "0 trains nothing"),
