@@ -27,7 +27,10 @@ def trust_policy(account: str, region: str) -> dict:
 
 
 def import_trust(account: str, region: str) -> dict:
-    """The statement that lets Bedrock take on the role for CreateModelImportJob too."""
+    """The statement that lets Bedrock take on the role for CreateModelImportJob too.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/model-import-iam-role.html, 2026-11
+    """
     policy = json.loads(json.dumps(trust_policy(account, region)).replace("customization-job", "import-job"))
     return policy["Statement"][0]
 
