@@ -205,3 +205,30 @@ def test_stop_ends_all_ranks_after_the_same_step_and_keeps_the_adapter(shared, b
     assert "adapter_model.safetensors" in model
     rows = torch.load(io.BytesIO(shared.archive(f"results/{job.name}/output/output.tar.gz")["rows-1.pt"]))
     assert f" after step {len(rows)} of" in stopped[0]  # what rank 1 trained last
+
+
+def test_two_configured_instances_train_one_model_through_the_estimator(local_aws, bucket, monkeypatch):
+    from tuneaws import config, environment, handover, launch
+    from tuneaws.session import connect
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
+    cfg = config.load(**{
+        "sagemaker.instance_count": 2, "dataset.train_rows": 64, "dataset.validation_rows": 4,
+        "training.max_steps": 2, "training.eval_steps": 0, "training.per_device_train_batch_size": 4,
+        "training.merge_weights": False,
+    })  # fmt: skip
+    try:
+        session = connect()
+        rows = handover.find_or_make_rows(session.client("s3"), bucket, cfg.dataset, cfg.prompt)
+        estimator = launch.estimator_from(cfg, session, bucket)
+        estimator.fit({"training": rows["train"], "validation": rows["validation"]}, logs="None")
+        job = estimator.latest_training_job.describe()
+        streams = session.client("logs").describe_log_streams(
+            logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=job["TrainingJobName"]
+        )["logStreams"]
+    finally:
+        environment.leave()
+    assert job["HyperParameters"]["sagemaker_torch_distributed_enabled"] == "true"
+    assert {row["MetricName"]: row["Value"] for row in job["FinalMetricDataList"]}["train:step"] == 2
+    hosts = [row["logStreamName"].partition("/")[2][:7] for row in streams]
+    assert sorted(hosts) == ["algo-1-", "algo-2-"]
