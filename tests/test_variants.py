@@ -4,7 +4,7 @@ import math
 import uuid
 
 import pytest
-from tuneaws import prices, training_jobs, variants
+from tuneaws import config, prices, training_jobs, variants
 from tuneaws.variants import searching, spaces, views
 from variants_aid import a_lab  # noqa: F401
 
@@ -96,7 +96,7 @@ def test_what_has_completed_is_not_run_again_and_what_failed_is(lab, searched, c
     assert [row["job"] for row in again[:2]] == [row["job"] for row in rows[:2]]
     assert again[2]["job"] == rows[2]["job"][:-1] + "2"
     printed = capsys.readouterr().out
-    assert printed.count("not started again") == 2 and printed.count(": started") == 1
+    assert printed.count("not started again") == 2 and printed.count(": started as ") == 1
     assert "3 variants, 2 done" in printed
 
 
@@ -140,7 +140,29 @@ def test_what_is_spent_counts_and_what_is_done_costs_no_more(lab, searched):
     search, tried, rows = searched
     planned = searching.plan(lab.session, search, tried)
     spent = sum(1.8 * row["seconds"] / 3600 for row in rows[:2])
-    assert variants.worst_usd(search, planned) == pytest.approx(spent + 0.30, abs=0.01)
+    assert searching.worst_usd(search, planned) == pytest.approx(spent + 0.30, abs=0.01)
+
+
+def test_a_preview_starts_nothing_and_says_what_it_could_cost(lab, capsys):
+    search = search_of(lab)
+    assert variants.preview(lab.session, search, [{"lora_r": 4}, {"lora_r": 8}]) == pytest.approx(0.60)
+    printed = capsys.readouterr().out
+    assert (
+        printed.count("to be started") == 2 and "2 variants, 0 done; at worst 0.60 USD if on AWS" in printed
+    )
+    found = lab.session.client("sagemaker").list_training_jobs(NameContains=search.name)
+    assert found["TrainingJobSummaries"] == []
+
+
+def test_the_course_s_search_has_the_configured_job_and_its_price(lab):
+    cfg = config.load(**{"training.lora_r": 4})
+    rows = {"train": "s3://b/train/", "validation": "s3://b/validation/", "test": "s3://b/test/"}
+    search = variants.search_from(cfg, lab.session, lab.bucket, rows, cap_usd=2, max_steps=40)
+    assert search.base["max_steps"] == 40 and search.base["lora_r"] == 4
+    assert search.base["merge_weights"] is False, "an adapter is enough to compare"
+    assert search.channels == {"training": "s3://b/train/", "validation": "s3://b/validation/"}
+    assert search.price.usd_per_hour == 1.408
+    assert search.make({**search.base, "lora_r": 8}).hyperparameters()["lora_r"] == "8"
 
 
 def test_two_equal_variants_are_refused(lab):
@@ -178,6 +200,24 @@ def test_the_figure_has_a_line_for_each_rank_and_says_which_is_lowest():
         import matplotlib.pyplot as plt
 
         plt.close(axes.figure)
+
+
+def test_a_random_search_is_one_cloud_of_points_with_the_four_digits_that_matter(capsys):
+    rates = [1e-3 * 1.3**at + 1e-9 for at in range(10)]
+    rows = [{**ROWS[0], "learning_rate": rate, "max_seq_length": 100 + at} for at, rate in enumerate(rates)]
+    axes = variants.plot(rows)
+    try:
+        (line,) = axes.get_lines()
+        assert line.get_linestyle() == "None" and len(line.get_xdata()) == 10
+        assert " ".join(axes.get_title().split()).endswith(
+            "learning_rate 0.001, lora_r 8, max_seq_length 100"
+        )
+    finally:
+        import matplotlib.pyplot as plt
+
+        plt.close(axes.figure)
+    variants.table(rows)
+    assert "0.0013 " in capsys.readouterr().out
 
 
 def test_without_a_loss_there_is_no_best_and_the_figure_says_so():

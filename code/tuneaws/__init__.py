@@ -13,6 +13,8 @@
     metrics        log lines -> a table -> the loss curve
     endpoints/     deploy, talk to, load, list and delete an endpoint
     evaluate/      two systems on the frozen test rows, with intervals
+    variants/      a grid or a random search under a dollar cap, SageMaker's tuning jobs
+    runs/          what repeats a job; runs side by side; the request that repeats one; MLflow's requests
     registry       versions of a model: register, approve, deploy
     sizing/        base models, the memory that tuning takes, the GPUs that have it
     hosting/       the estimator's deploy(), model and predictor, as SDK 2 had them

@@ -26,6 +26,7 @@ class _Metric:
     moment: datetime | None = None
 
     def add(self, value: float, moment: datetime, step: int | None) -> None:
+        """Note one value."""
         self.count += 1
         distance = value - self.mean
         self.mean += distance / self.count

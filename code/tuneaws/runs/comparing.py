@@ -9,7 +9,7 @@ import math
 
 from tuneaws import lesson
 from tuneaws.runs.recording import record
-from tuneaws.variants.views import GREYS, MARKERS
+from tuneaws.variants.views import COLOURS, MARKERS
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SHORT = 8  # characters of a hash in the table
@@ -88,7 +88,7 @@ class Comparison:
             points = [(row["step"], row["eval_loss"]) for row in each["history"] if "eval_loss" in row]
             if points:
                 x, y = zip(*points, strict=True)
-                style = {"marker": MARKERS[at % len(MARKERS)], "color": GREYS[at % len(GREYS)]}
+                style = {"marker": MARKERS[at % len(MARKERS)], "color": COLOURS[at % len(COLOURS)]}
                 ax.plot(
                     x, y, "-", linewidth=1.5, markersize=5, label=f"{letter} {self._varied(each)}", **style
                 )

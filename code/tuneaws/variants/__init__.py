@@ -6,7 +6,8 @@ views       table(), best(), plot()
 tuning      CreateHyperParameterTuningJob: tuning_request(), start, watch, results
 """
 
-from tuneaws.variants.searching import CapError, Search, run, worst_usd
+from tuneaws.variants.course import price_of, search_from
+from tuneaws.variants.searching import CapError, Search, preview, run
 from tuneaws.variants.spaces import choice, grid, log_uniform, random, uniform, whole
 from tuneaws.variants.tuning import start_tuning, tuning_request, tuning_results, upload_code, watch_tuning
 from tuneaws.variants.views import best, plot, table
@@ -19,8 +20,11 @@ __all__ = [
     "grid",
     "log_uniform",
     "plot",
+    "preview",
+    "price_of",
     "random",
     "run",
+    "search_from",
     "start_tuning",
     "table",
     "tuning_request",
@@ -29,5 +33,4 @@ __all__ = [
     "upload_code",
     "watch_tuning",
     "whole",
-    "worst_usd",
 ]

@@ -1,7 +1,7 @@
 """Run variants of a training job, some at a time, under a dollar cap; begin again where it was left.
 
     search = Search(make, channels, price, cap_usd=5)
-    print(worst_usd(search, variants))              # nothing is started
+    preview(session, search, variants)              # what it would do and cost; nothing is started
     rows = run(session, search, variants)           # on AWS: money from here on
     table(rows), plot(rows)                         # views.py
 
@@ -10,7 +10,9 @@ data's bytes. A variant whose job has completed is not run again, one whose job 
 the same call after an interrupt, in another notebook or on another day goes on where it was.
 """
 
+import contextlib
 import hashlib
+import io
 import json
 import time
 from collections.abc import Callable
@@ -91,6 +93,18 @@ def run(session, search: Search, variants: list, poll_s: float = 0.5) -> list:
         print(f"stopped watching; still running: {names or 'none'}. Call run() again to go on")
         raise
     return [row(each, search.price, session.where) for each in planned]
+
+
+def preview(session, search: Search, variants: list) -> float:
+    """Print what run() would do, and return what it could cost at worst in USD. Starts nothing.
+
+    Raises  CapError if that is over the cap, as run() would
+    """
+    planned = plan(session, search, variants)
+    for each in planned:
+        print(f"{label(each.variant)}: {_state(each.job) if each.job else 'to be started'}")
+    check_cap(search, planned, free=session.where == "local")
+    return worst_usd(search, planned)
 
 
 def plan(session, search: Search, variants: list) -> list:
@@ -209,9 +223,10 @@ def usd(price: prices.Price, job: dict) -> float:
 
 def _start(sm, search: Search, each: Planned) -> Planned:
     name = f"{search.name}-{each.key}-{each.attempt}"
-    each.estimator.fit(search.channels, wait=False, job_name=name)
+    with contextlib.redirect_stdout(io.StringIO()):  # one line a job is enough
+        each.estimator.fit(search.channels, wait=False, job_name=name)
     each.job = training_jobs.get(sm, name)
-    print(f"{label(each.variant)}: started")
+    print(f"{label(each.variant)}: started as {name}")
     return each
 
 
