@@ -3,11 +3,12 @@
 import copy
 import random
 import time
+import tracemalloc
 
 import bedrock_broken_files
 import boto3
 import pytest
-from bedrock_broken_files import FILES, LLAMA31, VERSION, chat, lines, pair
+from bedrock_broken_files import FILES, LLAMA31, VERSION, chat, lines, messages, pair
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from pocketaws.bedrock_tuning import training_rules
@@ -80,6 +81,20 @@ def test_a_file_over_the_size_is_refused_without_being_read(tmp_path):
         file.truncate(2**30 + 1)  # sparse: no byte is written
     report = bedrock_data.check(path, bedrock_data.family("amazon.titan-text-lite-v1:0:4k"))
     assert report.problems[0].rule == "file-too-large" and report.records == 0
+
+
+def test_a_line_without_an_end_is_not_read_into_memory_and_the_next_one_is_counted_right(tmp_path):
+    path = tmp_path / "train.jsonl"
+    with path.open("wb") as file:
+        file.write(lines([chat()] * 7))
+        file.seek(100 * 1024**2, 1)  # sparse: 100 MB of zeros on line 8
+        file.write(b"\n" + lines([chat(), messages()]))
+    tracemalloc.start()
+    report = bedrock_data.check(path, bedrock_data.family("nova"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [(p.line, p.rule) for p in report.problems] == [(8, "too-many-tokens"), (10, "empty-messages")]
+    assert peak < 80 * 1024**2 and report.records == 10
 
 
 def test_a_space_in_the_name_is_refused(tmp_path):

@@ -18,6 +18,7 @@ from pathlib import Path
 from tuneaws.bedrock_data.families import BedrockDataError, Family
 from tuneaws.bedrock_data.rules import CONVERT, RULES, breaches, shown, texts, unread_keys
 
+MAX_LINE_BYTES = 16 * 1024**2  # a longer line is not parsed; the limit of no family comes near
 SHOWN = 1000  # problems a report keeps; all are counted
 TOKENS_AROUND = 8  # of a chat template, for each text: not documented; chosen, above what public ones need
 
@@ -137,7 +138,7 @@ def problems(path, family: Family, role: str = "training",
     if count.size == 0 or count.size > _limit(family, role):
         return
     with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
+        for number, raw in enumerate(_lines(file), start=1):
             record, breach = _parse(raw, number)
             count.records += 1  # a broken line too: AWS counts lines
             if breach is None:
@@ -204,8 +205,20 @@ def _of_the_file(path: Path, family: Family, role: str, size: int) -> Iterator[P
                       f"at most {_limit(family, role):,}: train on fewer records")
 
 
+def _lines(file):
+    """The lines of a file; of one that is far too long only the start, so that it need not fit in memory."""
+    while raw := file.readline(MAX_LINE_BYTES):
+        rest = raw
+        while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = file.readline(MAX_LINE_BYTES)
+        yield raw
+
+
 def _parse(raw: bytes, number: int) -> tuple:
     """(the value, None) or (None, (rule, seen, fix))."""
+    if len(raw) == MAX_LINE_BYTES:
+        seen = f"a line of over {MAX_LINE_BYTES:,} bytes"
+        return None, ("too-many-tokens", seen, f"one record a line; {CONVERT}")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as err:
