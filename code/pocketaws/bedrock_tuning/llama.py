@@ -83,8 +83,8 @@ def paired(weight: torch.Tensor, head_dim: int) -> torch.Tensor:
 def loss_sum(weights: dict, shape: Shape, batch: Batch) -> torch.Tensor:
     """The cross entropy summed over a batch's labels.
 
-    weights   of lora.LoraLlama.step_weights: "<layer>.qkv", "<layer>.o", "<layer>.gate_up", "<layer>.down",
-              and the embedding and the last norm by the names of the model's file
+    weights   of lora.LoraLlama.step_weights: "<layer>.qkv", "<layer>.o", "<layer>.gate", "<layer>.up",
+              "<layer>.down", and the embedding and the last norm by the names of the model's file
     """
     rows, tokens = batch.ids.shape
     table = weights["model.embed_tokens.weight"]
@@ -103,7 +103,8 @@ def _layer(weights, shape: Shape, layer: int, hidden, size, turn, places):
     if places is not None:
         mixed, hidden = mixed[places], hidden[places]
     hidden = hidden + linear(mixed, weights[f"{layer}.o"])
-    gate, up = linear(_normed(hidden, shape), weights[f"{layer}.gate_up"]).chunk(2, dim=-1)
+    normed = _normed(hidden, shape)
+    gate, up = linear(normed, weights[f"{layer}.gate"]), linear(normed, weights[f"{layer}.up"])
     return hidden + linear(silu(gate) * up, weights[f"{layer}.down"])
 
 

@@ -20,10 +20,11 @@ RANK, SCALE = 128, 2.0
 PARTS = {
     "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     "o": ("self_attn.o_proj",),
-    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
+    "gate": ("mlp.gate_proj",),
+    "up": ("mlp.up_proj",),
     "down": ("mlp.down_proj",),
 }
-NORMS = {"qkv": "input_layernorm", "gate_up": "post_attention_layernorm"}
+NORMS = {"qkv": "input_layernorm", "gate": "post_attention_layernorm", "up": "post_attention_layernorm"}
 EMBEDDING, LAST_NORM = "model.embed_tokens.weight", "model.norm.weight"
 NOT_COPIED = ("model.safetensors", "README.md")
 
@@ -69,7 +70,7 @@ class LoraLlama:
         return self.weights[f"{name}.weight"] + SCALE * (b @ a)
 
     def step_weights(self) -> dict[str, torch.Tensor]:
-        """The weights as llama.loss_sum wants them: adapters added, layers that share their input fused, the
+        """The weights as llama.loss_sum wants them: adapters added, queries, keys and values fused, the
         weight of the norm in front of them multiplied in, queries and keys in pairs.
         """
         found = {name: self.weights[name] for name in (EMBEDDING, LAST_NORM)}

@@ -13,7 +13,7 @@ from pocketaws.bedrock_tuning.muon import Muon
 ROWS_A_STEP = 16
 WINDOW = 50 * ROWS_A_STEP  # rows of like length are looked for among so many
 SEED = 0
-TOKENS_AT_ONCE = 6144  # about 400 MB of activations; 16 of the course's dialogues have 2,600
+TOKENS_AT_ONCE = 6144  # about 340 MB of activations; 16 of the course's dialogues have 2,600
 
 
 class NotANumber(Exception):
