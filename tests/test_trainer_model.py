@@ -385,3 +385,23 @@ def test_a_base_that_is_stored_quantized_is_not_merged(tmp_path):
 
 def test_labels_beyond_the_end_are_ignored_by_the_loss():
     assert IGNORE == torch.nn.CrossEntropyLoss().ignore_index
+
+
+def test_garbage_is_looked_for_again_once_training_begins(run, monkeypatch):
+    import gc
+
+    seen, train = [], train_qlora.train
+    ready = train_qlora.get_ready
+
+    def watched(*args):
+        seen.append(("getting ready", gc.isenabled()))
+        return ready(*args)
+
+    def trains(trainer):
+        seen.append(("training", gc.isenabled()))
+        return train(trainer)
+
+    monkeypatch.setattr(train_qlora, "get_ready", watched)
+    monkeypatch.setattr(train_qlora, "train", trains)
+    run()
+    assert seen == [("getting ready", False), ("training", True)]

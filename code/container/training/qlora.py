@@ -42,7 +42,7 @@ def pick_device(wide: bool = False) -> Device:
         return Device("cpu", f"cpu ({torch.get_num_threads()} threads)", torch.float32)
     # is_bf16_supported() also says yes where bf16 is emulated; Ampere (8.0) is the first that has it.
     major, _ = torch.cuda.get_device_capability()
-    properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+    properties = torch.cuda.get_device_properties(distributed.local_rank())
     dtype = torch.bfloat16 if major >= 8 else torch.float32 if wide else torch.float16
     return Device("cuda", properties.name, dtype, properties.total_memory)
 

