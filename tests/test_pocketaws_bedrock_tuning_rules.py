@@ -12,14 +12,15 @@ from pocketaws.bedrock_tuning.data_files import CHUNK_BYTES, DataFile
 from pocketaws.bedrock_tuning.training_rules import MAX_LINE_BYTES, problems
 
 BY_NAME = {broken.name: broken for broken in FILES}
-IN_THE_NAME = {"wrong-extension"}  # not a rule of lines: tests/test_pocketaws_bedrock_tuning.py
+# Rules that no line breaks: the files themselves are sent in tests/test_bedrock_broken_files.py.
+OF_THE_FILE = {"wrong-extension", "bad-file-name", "file-too-large", "validation-not-supported"}
 
 
 def split(data: bytes) -> list[bytes]:
     return data.splitlines(keepends=True)
 
 
-@pytest.mark.parametrize("name", [each.name for each in FILES if each.rule not in IN_THE_NAME])
+@pytest.mark.parametrize("name", [each.name for each in FILES if each.rule not in OF_THE_FILE])
 def test_a_broken_file_breaks_its_rule_at_its_line_and_no_other(name):
     broken = BY_NAME[name]
     row = next(model for model in foundation_models.every() if model.id == broken.model)
