@@ -260,6 +260,14 @@ def test_components_are_found_by_experiment_metric_and_parameter_and_sorted_by_a
     assert row["ExperimentName"] == experiment
 
 
+def test_a_job_of_a_run_is_found_with_the_run_s_name(aws, trial):
+    run = f"run-{next(numbers)}"
+    aws.sagemaker.create_trial_component(TrialComponentName=run)
+    job = create(aws, ExperimentConfig={"ExperimentName": trial[0], "TrialName": trial[1], "RunName": run})
+    (row,) = found(aws, "ExperimentTrialComponent", ("Source.SourceArn", "Equals", job.arn))
+    assert row["RunName"] == run
+
+
 def test_a_property_that_a_component_does_not_have_is_refused(aws):
     code, message = refused(found, aws, "ExperimentTrialComponent", ("Nonsense", "Equals", "1"))
     assert code == "ValidationException" and "'Nonsense'" in message

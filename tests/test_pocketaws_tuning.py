@@ -190,8 +190,12 @@ def test_early_stopping_stops_a_job_that_lags_behind(aws):
     last = tuning.job(4)
     last.metrics.add("eval:loss", 1.5, datetime.now(timezone.utc))
     until(lambda: last.stop_requested.is_set(), 20)
+    last.final_metrics = [{"MetricName": "eval:loss", "Value": 0.1, "Timestamp": datetime.now(timezone.utc)}]
     last.move("Stopped")
-    assert tuning.ended()["TrainingJobStatusCounters"]["Stopped"] == 1
+    found = tuning.ended()
+    assert found["TrainingJobStatusCounters"]["Stopped"] == 1
+    assert found["ObjectiveStatusCounters"]["Succeeded"] == 4
+    assert found["BestTrainingJob"]["TrainingJobStatus"] == "Completed", "the best of those that completed"
 
 
 def test_the_jobs_are_listed_by_their_value(aws):
@@ -381,6 +385,7 @@ def test_the_median_rule_is_awss():
     earlier = [[1.0, 0.8], [1.0, 0.6], [1.0, 0.4]]  # running averages at the second value: 0.9, 0.8, 0.7
     assert early_stopping.lags_behind([0.5, 0.81], earlier, maximize=False)
     assert not early_stopping.lags_behind([0.5, 0.79], earlier, maximize=False)
+    assert not early_stopping.lags_behind([0.5, 0.8], earlier, maximize=False), "as good is not worse"
     assert early_stopping.lags_behind([0.5, 0.79], earlier, maximize=True)
     assert not early_stopping.lags_behind([9.0], earlier[:2], maximize=False), "too few to compare with"
     assert not early_stopping.lags_behind([0.5, 0.5, 9.0], earlier, maximize=False), "none came so far"

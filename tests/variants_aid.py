@@ -44,6 +44,8 @@ class Lab:
         (folder / "train.py").write_text(SCRIPT)
         self.channels = {"training": f"s3://{bucket}/data/train/"}
         self.put_data("one row\n")
+        s3 = session.client("s3")
+        s3.put_object(Bucket=bucket, Key="data/train/more/b.jsonl", Body=b"rows in a folder below\n")
 
     def put_data(self, text: str) -> None:
         s3 = self.session.client("s3")
