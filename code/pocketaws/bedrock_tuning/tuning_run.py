@@ -93,7 +93,7 @@ class TuningRun:
     def _validate(self) -> None:
         """Hold the data to the rules; the files are in the folder afterwards."""
         self._begin("validation")
-        found, seen = self._problems(), []
+        found = self._problems()
         seen = list(islice(found, SHOWN))
         if seen:
             raise Failed(_told(seen, sum(1 for _ in found), self._names()))
