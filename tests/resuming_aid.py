@@ -1,6 +1,6 @@
 """Runs of the training script that are cut off: in this process, or as a program in another environment.
 
-    python resuming_aid.py FOLDER SEED      prints drill() as JSON
+    python resuming_aid.py FOLDER SEED CUTS      prints drill() as JSON
 """
 
 import contextlib
@@ -100,8 +100,8 @@ def at_pass(number: int):
     return cut
 
 
-def drill(bench: Bench, seed: int, alone: dict | None = None) -> dict:
-    """One run left alone, one interrupted three times at points drawn by chance: what came of both.
+def drill(bench: Bench, seed: int, alone: dict | None = None, cuts: int = 3) -> dict:
+    """One run left alone, one interrupted at points drawn by chance: what came of both.
 
     alone   the run left alone, if there was one already
     A point is a forward pass, two to a step: 15 of them reach the second checkpoint of an attempt at most.
@@ -111,7 +111,7 @@ def drill(bench: Bench, seed: int, alone: dict | None = None) -> dict:
         bench.seen = {}
         alone = {**bench.run(f"alone-{seed}"), "seen": bench.seen}
     bench.seen, points = {}, []
-    for _ in range(3):
+    for _ in range(cuts):
         points.append(chance.randrange(16))
         assert bench.run(f"cut-{seed}", cut=at_pass(points[-1])) is None, points
     came = bench.run(f"cut-{seed}")
@@ -119,4 +119,4 @@ def drill(bench: Bench, seed: int, alone: dict | None = None) -> dict:
 
 
 if __name__ == "__main__":
-    print(json.dumps(drill(Bench(Path(sys.argv[1])), int(sys.argv[2]))))
+    print(json.dumps(drill(Bench(Path(sys.argv[1])), int(sys.argv[2]), cuts=int(sys.argv[3]))))

@@ -1,6 +1,8 @@
 """Managed spot training: interrupted by the clock, by a word of the log or by a call, and started again."""
 
 import json
+import math
+import time
 
 import pytest
 from engine_aid import Bench, a_bare_aws, a_bench  # noqa: F401  fixtures
@@ -46,6 +48,10 @@ def spot_job(bench, wait_s=60, run_s=60, tag="", **members):
 
 def statuses(job) -> list[str]:
     return [row["Status"] for row in job.describe()["SecondaryStatusTransitions"]]
+
+
+def message(job) -> str:
+    return job.describe()["SecondaryStatusTransitions"][-1]["StatusMessage"]
 
 
 def ended(job, wait_s=60):
@@ -121,7 +127,7 @@ def test_the_clock_of_the_tag_counts_training_over_all_attempts():
         plan.begin()
         assert plan.due_in_s() == 5 and not plan.is_due()
         now[0] += 5.5
-        assert plan.is_due() == "5" and not plan.is_due()
+        assert plan.is_due() == "5" and plan.due_in_s() is None and not plan.is_due()
         plan.end()
         now[0] += 1000  # waiting for instances
         plan.begin()
@@ -130,16 +136,25 @@ def test_the_clock_of_the_tag_counts_training_over_all_attempts():
         assert plan.is_due() and plan.due_in_s() is None
 
 
-def test_words_of_the_tag_are_whole_words_and_come_one_after_the_other():
-    plan = Plan({interruption.TAG: "step=1 step=3"})
-    assert not plan.reads(["[metric] step=10 loss=1", "step=3"])
-    assert plan.reads(["[metric] step=1 loss=1"]) and not plan.reads(["step=1"])
-    assert plan.reads(["[metric] step=3"]) and not plan.reads(["step=3"])
+def test_words_of_the_tag_are_whole_words_or_larger_numbers_one_an_attempt():
+    plan = Plan({interruption.TAG: "step=5 step=12 saved"})
+    assert not plan.reads(["[metric] laststep=9 loss=7", "step=4 eval_step=50", "step=x", "step=nan"])
+    assert plan.reads(["[metric] step=5 loss=1"]) == "step=5"
+    assert not plan.reads(["step=12"]), "what is logged while the instance goes is too late"
+    plan.begin()
+    assert not plan.reads(["step=6", "step=11"])
+    assert plan.reads(["step=14 loss=1"]) == "step=12", "12 was not logged"
+    plan.begin()
+    assert not plan.reads(["unsaved", "saved."]) and plan.reads(["[x] saved 3 files"]) == "saved"
+    plan.begin()
+    assert not plan.reads(["step=100 saved"])
 
 
 def test_a_moment_may_say_how_much_notice_it_gives():
     plan = Plan({interruption.TAG: "step=1@0 3@7.5 me@home"})
-    assert plan.reads(["step=1"]) == "step=1@0" and plan.due_in_s() == 3
+    assert plan.reads(["step=1"]) == "step=1@0" and plan.due_in_s() is None
+    plan.begin()
+    assert plan.due_in_s() == pytest.approx(3, abs=0.5)
     given = [interruption.notice_s(text, 120) for text in ("step=1@0", "3@7.5", "3", "me@home")]
     assert given == [0, 7.5, 120, 120]
     plan = Plan({interruption.TAG: "me@home"})
@@ -151,9 +166,33 @@ def test_a_spot_job_waits_for_capacity_and_runs_when_there_is_some(bench):
     capacity.parent.mkdir(exist_ok=True)
     capacity.write_text(json.dumps({INSTANCE: 0}))
     job = spot_job(bench, Environment={"COUNT_TO": "1"})
-    until(lambda: job.describe()["SecondaryStatusTransitions"][0]["StatusMessage"].startswith("Insufficient"))
+    until(lambda: message(job).startswith("Insufficient"))
     capacity.unlink()
     assert ended(job).status == "Completed" and "Interrupted" not in statuses(job)
+
+
+def test_waiting_for_instances_after_an_interruption_is_not_trained(bench):
+    capacity = bench.engine.settings.home / "capacity.json"
+    job = spot_job(bench, tag="count=5", Environment={"COUNT_TO": "8"})
+    until(lambda: job.secondary_status == "Training")
+    capacity.write_text(json.dumps({INSTANCE: 0}))
+    until(lambda: message(job).startswith("Insufficient"))
+    assert job.secondary_status == "Interrupted"
+    time.sleep(1.5)  # what is measured here
+    capacity.unlink()
+    ended(job)
+    whole = (job.training_end_time - job.training_start_time).total_seconds()
+    assert job.status == "Completed" and job.training_time_s <= math.ceil(whole - 1.5)
+
+
+def test_every_host_of_an_interrupted_job_starts_again(bench):
+    machine = {"InstanceType": INSTANCE, "InstanceCount": 2, "VolumeSizeInGB": 10}
+    job = spot_job(bench, ResourceConfig=machine, Environment={"COUNT_TO": "100"})
+    bench.until_logged(job, "count=3")
+    until(lambda: len(bench.streams(job)) == 2 and "count=3" in "\n".join(bench.log(job, 1)))
+    assert bench.engine.interrupt(job)
+    assert ended(job).status == "Completed" and statuses(job).count("Interrupted") == 1
+    assert len(bench.streams(job)) == 4 and text(bench, job).count("warned at") == 2
 
 
 def test_a_spot_job_without_capacity_ends_when_its_wait_is_over(bench):

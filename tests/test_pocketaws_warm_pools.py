@@ -7,6 +7,7 @@ from engine_aid import a_bare_aws, a_bench  # noqa: F401  fixtures
 from pocketaws.sagemaker.job import TrainingJob
 from pocketaws.sagemaker.warm_pools import CACHE, WarmPools
 from training_api import MACHINE, create, refused
+from tuneaws import training_jobs
 
 WARM = {**MACHINE, "KeepAlivePeriodInSeconds": 600}
 
@@ -59,6 +60,16 @@ def test_a_matching_job_takes_the_pool_and_hands_it_on(aws, clock):
     assert pool(aws, second)["ReusedByJob"] == third.name and pool(aws, third) == {"Status": "InUse"}
     third.move("Completed")
     assert pool(aws, third)["Status"] == "Terminated", "a job that names no time does not keep it"
+
+
+def test_describe_of_tuneaws_says_what_became_of_a_pool(aws, clock):
+    first = finished(aws)
+    assert training_jobs.describe(aws.sagemaker, first.name)["warm pool"] == "Available"
+    clock[0] += 30
+    second = create(aws, ResourceConfig=MACHINE)
+    said = training_jobs.describe(aws.sagemaker, first.name)["warm pool"]
+    assert said == f"Reused by {second.name}, billed 30 s more"
+    assert training_jobs.describe(aws.sagemaker, second.name)["warm pool"] == "InUse"
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 from tuneaws import config, environment, launch, metrics, training_jobs
 from tuneaws.session import Session, SessionError, connect
 
-STEPS = 14
+STEPS = 20  # the last moment is ten steps before: that is longer than a line of the log takes
 SETTINGS = {
     "training.max_steps": STEPS, "training.save_steps": 3, "training.logging_steps": 2,
-    "training.eval_steps": 0, "training.per_device_train_batch_size": 4, "training.max_seq_length": 256,
+    "training.eval_steps": 0, "training.per_device_train_batch_size": 12, "training.max_seq_length": 512,
     "training.lora_dropout": 0.1, "training.merge_weights": False,
 }  # fmt: skip
 
@@ -43,7 +43,7 @@ def jobs(session, channels):
     """(description, files of the model, metric rows) of the job left alone and of the one on spot."""
     bucket, where = channels
     spot = {"sagemaker.spot": True}
-    moments = {"pocketaws:interrupt-after": "step=4 step=6@0 step=10@0"}
+    moments = {"pocketaws:interrupt-after": "step=4 step=7@0 step=10@0"}
     started = []
     for changes, tags in (({}, {}), (spot, moments)):
         cfg = config.load(**{**SETTINGS, **changes})
@@ -80,12 +80,14 @@ def test_its_loss_curve_lies_on_the_curve_of_the_job_left_alone(jobs):
     assert {step: spot[step] for step in alone} == alone
 
 
-def test_it_was_interrupted_three_times_and_says_what_spot_saved(jobs):
+def test_it_was_interrupted_three_times_and_says_what_spot_saved(session, jobs):
     (alone, *_), (spot, *_) = jobs
     phases = [row["Status"] for row in spot["SecondaryStatusTransitions"]]
     assert phases.count("Interrupted") == 3 and phases.count("Training") == 4
     assert "Interrupted" not in [row["Status"] for row in alone["SecondaryStatusTransitions"]]
     assert spot["BillableTimeInSeconds"] == spot["TrainingTimeInSeconds"], "no discount is known here"
+    said = training_jobs.describe(session.client("sagemaker"), spot["TrainingJobName"])
+    assert (said["interrupted"], said["saved by spot"]) == ("3 times", "0%") and "warm pool" not in said
 
 
 def test_the_curve_draws_a_step_that_was_trained_twice_once():

@@ -157,10 +157,23 @@ def describe(sm, name: str) -> dict:
         "model": job.get("ModelArtifacts", {}).get("S3ModelArtifacts"),
     }
     billed, trained = job.get("BillableTimeInSeconds"), job.get("TrainingTimeInSeconds")
-    if job.get("EnableManagedSpotTraining") and billed is not None and trained:
-        found["saved by spot"] = f"{1 - billed / trained:.0%}"
+    if job.get("EnableManagedSpotTraining"):
+        changes = [change["Status"] for change in job.get("SecondaryStatusTransitions", [])]
+        found["interrupted"] = f"{changes.count('Interrupted')} times"
+        if billed is not None and trained:
+            found["saved by spot"] = f"{1 - billed / trained:.0%}"
+    found["warm pool"] = _warm_pool(job.get("WarmPoolStatus"))
     found.update({m["MetricName"]: f"{m['Value']:.6g}" for m in job.get("FinalMetricDataList", [])})
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _warm_pool(pool: dict | None) -> str | None:
+    """ "Available", "Reused by my-job, billed 30 s more"; None for a job without one."""
+    if not pool:
+        return None
+    by = f" by {pool['ReusedByJob']}" if "ReusedByJob" in pool else ""
+    seconds = pool.get("ResourceRetainedBillableTimeInSeconds")
+    return pool["Status"] + by + (f", billed {seconds} s more" if seconds is not None else "")
 
 
 def show(sm, name: str) -> None:
