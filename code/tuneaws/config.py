@@ -99,7 +99,7 @@ class Training:
     weight_decay: float = rule(low=0, high=1)
     seed: int = rule(low=0, high=2**32 - 1)
     logging_steps: int = rule(low=1)
-    eval_steps: int = rule(low=0)
+    eval_steps: int = rule(low=-1)
     save_steps: int = rule(low=0)
     merge_weights: bool = rule()
     fsdp: bool = rule()

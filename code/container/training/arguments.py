@@ -122,7 +122,8 @@ def _add_hyperparameters(group) -> None:
     add("weight_decay", number(low=0), 0.0, "AdamW's weight decay")
     add("seed", number(int, low=0, high=2**32 - 1), 42, "for the adapter's start, the order of rows, dropout")
     add("logging_steps", number(int, low=1), 10, "steps between two loss lines")
-    add("eval_steps", number(int, low=0), 0, "steps between two evaluations; 0: once, at the end")
+    every = "steps between two evaluations; 0: once, at the end; -1: as often as takes 5 %% of the time"
+    add("eval_steps", number(int, low=-1), 0, every)
     add("save_steps", number(int, low=0), 0, "steps between two checkpoints; 0: none")
     add("merge_weights", boolean, False, "true: also save the base model with the adapter in it, in merged/")
     add("fsdp", boolean, False, "true: deal the base model out to the GPUs, if one cannot hold it")

@@ -12,7 +12,7 @@ is to slice the plan at k. Standard library only, and the same on every Python f
 import heapq
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 # Steps whose rows are sorted together where rows are padded. More: less padding, and less chance in a step.
@@ -66,7 +66,7 @@ class Plan:
         steps.insert(0, steps.pop(most))
         return steps
 
-    def tokens(self, rows: list[int]) -> int:
+    def tokens(self, rows: Iterable[int]) -> int:
         """The tokens of some rows together."""
         return sum(self.lengths[row] for row in rows)
 

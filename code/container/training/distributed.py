@@ -61,7 +61,7 @@ def check_launch() -> None:
     # Threads that wait sleep instead of spin (libgomp reads this when torch is imported). On two cores that
     # eight other programs used too, spinning trained 185 and 246 tokens a second, sleeping 1,782 and 1,995.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Nothing here is compiled by torch.compile: its warm-up takes longer than these jobs (benchmarks/README.md).
+    # torch.compile is not used: its first step takes longer than whole jobs here (benchmarks/README.md).
     # bitsandbytes asks for it at import all the same, and so loads 540 modules of it in 0.8 s of a CPU.
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 

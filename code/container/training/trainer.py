@@ -19,6 +19,7 @@ from saving import adapter_weights
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+EVAL_SHARE = 0.05  # of the time, for the evaluations of eval_steps -1
 # Our word for an optimizer → that of TrainingArguments. All of them keep their state in 32 bits.
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adafactor": "adafactor", "sgd": "sgd"}
 
@@ -224,12 +225,25 @@ def total_steps(args, plan: Plan) -> int:
     return args.max_steps if args.max_steps > 0 else plan.steps(args.epochs)
 
 
+def eval_every(steps: int, step_tokens: float, eval_tokens: int) -> int:
+    """Steps between two evaluations that take EVAL_SHARE of the time, and ten evaluations a run at most.
+
+    A token costs half as much to evaluate as to train: of the base's weights the backward pass needs one
+    product more, for their inputs, and none for themselves.
+    """
+    return max(math.ceil(eval_tokens / 2 / step_tokens / EVAL_SHARE), math.ceil(steps / 10))
+
+
 def make_trainer(model, tokenizer, args, device, train, validation, checkpointing) -> ChatTrainer:
     """A trainer for encoded rows (chat_data.encode); validation may be None."""
     pad = tokenizer.pad_token_id
     pad = pad if pad is not None else tokenizer.eos_token_id or 0
     packed = model.get_base_model().config._attn_implementation == packing.NAME
     plan = make_plan(args, train, packed)
+    if args.eval_steps < 0:
+        step_tokens = plan.tokens(range(len(train))) / plan.steps_an_epoch
+        eval_tokens = sum(len(row["input_ids"]) for row in validation or ())
+        args.eval_steps = eval_every(total_steps(args, plan), step_tokens, eval_tokens)
     fused.fuse(model)
     trainer = ChatTrainer(
         model=model,
