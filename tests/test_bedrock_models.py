@@ -69,13 +69,14 @@ def test_every_request_fits_botocores_model():
         ("bedrock", "CreateProvisionedModelThroughput"): requests.throughput_request("fast", CUSTOM, 1, TAGS),
         ("bedrock-runtime", "Converse"): requests.converse_request(CUSTOM, CHAT, 80, 0, 0.9, ["END"]),
         ("bedrock-runtime", "ConverseStream"): requests.converse_request(CUSTOM, "hello"),
+        ("bedrock-runtime", "InvokeModel"): requests.invoke_request(CUSTOM, CHAT, 80, 0, 0.9, ["END"]),
     }
     for (service, operation), asked in made.items():
         shape = session.get_service_model(service).operation_model(operation).input_shape
         report = ParamValidator().validate(asked, shape)
         assert not report.has_errors(), f"{operation}: {report.generate_report()}"
         assert set(asked) <= set(shape.members)
-    assert len(made) == 5
+    assert len(made) == 6
 
 
 def test_a_conversation_becomes_system_blocks_and_turns_greedy_unless_told_otherwise():
@@ -87,6 +88,15 @@ def test_a_conversation_becomes_system_blocks_and_turns_greedy_unless_told_other
     }  # fmt: skip
     assert requests.converse_request("m", "hello")["messages"][0]["content"] == [{"text": "hello"}]
     assert "system" not in requests.converse_request("m", "hello")
+
+
+def test_an_imported_model_is_asked_in_openais_format_with_the_same_messages_and_limits():
+    asked = requests.invoke_request("m", CHAT, max_tokens=80, stop=["END"])
+    assert json.loads(asked.pop("body")) == {
+        "messages": CHAT, "max_tokens": 80, "temperature": 0.0, "stop": ["END"],
+    }  # fmt: skip
+    assert asked == {"modelId": "m", "contentType": "application/json", "accept": "application/json"}
+    assert json.loads(requests.invoke_request("m", "hello")["body"])["messages"][0]["content"] == "hello"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-a", "a--b", "x" * 64, "ä"])
@@ -287,6 +297,58 @@ def test_an_archive_with_an_adapter_alone_is_refused_before_anything_is_uploaded
     missing = importing.missing_files(["config.json", "adapter_model.safetensors"])
     tokenizer = ["tokenizer_config.json", "tokenizer.json or tokenizer.model"]
     assert missing == [*tokenizer, "a .safetensors file of the whole model"]
+
+
+@pytest.fixture(scope="module")
+def qwen(aws) -> SimpleNamespace:
+    """An imported model whose config.json says Qwen2: .arn, and .cold, what the first question was told."""
+    config = json.loads((SHIPPED / "chat-1m" / "config.json").read_text())
+    config["architectures"] = ["Qwen2ForCausalLM"]
+    job = aws.imported(aws.put_model("import/qwen", files={"config.json": json.dumps(config).encode()}))
+    arn = job["importedModelArn"]
+    with pytest.raises(BedrockModelError) as cold:
+        bedrock_models.invoke(aws.runtime, arn, CHAT, max_tokens=5, retry_s=0)
+    yield SimpleNamespace(arn=arn, cold=str(cold.value))
+    bedrock_models.delete(aws.bedrock, arn)
+
+
+def test_a_cold_imported_model_is_asked_until_it_is_loaded(aws, qwen):
+    assert "ModelNotReadyException" in qwen.cold and "Fix: ask again in a minute" in qwen.cold
+    assert bedrock_models.invoke(aws.runtime, qwen.arn, CHAT, max_tokens=5).usage["outputTokens"] == 5
+
+
+def test_a_model_that_converse_is_refused_for_answers_by_invoke_and_the_error_says_so(aws, deployment, qwen):
+    with pytest.raises(BedrockModelError, match=r"ValidationException(.|\n)*Fix: invoke\(\), or generator"):
+        bedrock_models.converse(aws.runtime, qwen.arn, CHAT)
+    answer = bedrock_models.invoke(aws.runtime, qwen.arn, CHAT, max_tokens=20)
+    same = bedrock_models.converse(aws.runtime, deployment, CHAT, max_tokens=20)
+    assert (answer.text, answer.usage) == (same.text, same.usage), "the same weights behind both"
+    assert answer.stop_reason == {"end_turn": "stop", "max_tokens": "length"}[same.stop_reason]
+    assert 0 < answer.latency_ms / 1000 <= answer.seconds + 0.01
+    cut = bedrock_models.invoke(aws.runtime, qwen.arn, CHAT, stop=[same.text[4:8]])
+    assert cut.text == same.text.partition(same.text[4:8])[0] and cut.stop_reason == "stop"
+
+
+def test_a_generator_asks_an_imported_model_by_invoke(aws, deployment, qwen):
+    asked = [[{"role": "user", "content": f"Amy: number {number}"}] for number in range(10)]
+    answers = []
+    texts = bedrock_models.generator(aws.runtime, qwen.arn, 20, api="invoke", answers=answers)(asked)
+    assert texts == bedrock_models.generator(aws.runtime, deployment, 20)(asked)
+    assert [answer.text for answer in answers] == texts and all(answer.latency_ms for answer in answers)
+    with pytest.raises(ValueError, match="api is 'invok'"):
+        bedrock_models.generator(aws.runtime, qwen.arn, api="invok")
+    with pytest.raises(BedrockModelError, match=r"Fix: converse\(\): invoke\(\) is for imported models"):
+        bedrock_models.invoke(aws.runtime, "amazon.nova-micro-v1:0", CHAT)
+
+
+def test_an_answer_in_another_format_is_an_error_that_shows_it():
+    reply = {"body": io.BytesIO(b'{"generation": "hi"}'), "ResponseMetadata": {"HTTPHeaders": {}}}
+    runtime = SimpleNamespace(invoke_model=lambda **_: reply)
+    with pytest.raises(BedrockModelError, match="no chat completion: {'generation': 'hi'}"):
+        bedrock_models.invoke(runtime, "m", "hi")
+    body = {"choices": [{"message": {"content": None}, "finish_reason": "length"}]}
+    reply["body"] = io.BytesIO(json.dumps(body).encode())
+    assert bedrock_models.invoke(runtime, "m", "hi").text == ""
 
 
 # What bills, and the end

@@ -9,9 +9,13 @@
     bedrock_models.still_billing(bedrock, tags)
     bedrock_models.delete_all(bedrock, tags)
 
-    requests   every request as a plain dict, to print        importing  SageMaker's model to Bedrock
-    costs      tokens, hours, storage, with their dates       end        what bills, delete in the right order
-    deploying  deploy, wait, provision (only with yes=True)   use        converse, stream, generator, Chat
+    requests   every request as a plain dict, to print
+    costs      tokens, hours, storage, with their dates
+    deploying  deploy, wait, provision (only with yes=True)
+    importing  SageMaker's model to Bedrock
+    use        converse, stream, generator, Chat; invoke for an imported model
+    patience   which refusals are worth another try
+    end        what bills, delete in the right order
 
 boto3 and the standard library; no PyTorch, no SageMaker SDK.
 """
@@ -25,12 +29,13 @@ from tuneaws.bedrock_models.requests import (
     converse_request,
     deployment_request,
     import_request,
+    invoke_request,
     throughput_request,
 )
-from tuneaws.bedrock_models.use import Answer, Chat, converse, generator, runtime_client, stream
+from tuneaws.bedrock_models.use import Answer, Chat, converse, generator, invoke, runtime_client, stream
 
 __all__ = ["Answer", "AnswerPrice", "BedrockModelError", "Chat", "best_price", "converse", "converse_request",
            "delete", "delete_all", "delete_expired", "deploy", "deployment_request", "describe", "find",
-           "generator", "import_model", "import_request", "keep", "provision", "runtime_client", "seen_price",
-           "stage", "still_billing", "stream", "throughput_cost", "throughput_request", "time_left", "upload",
-           "wait"]
+           "generator", "import_model", "import_request", "invoke", "invoke_request", "keep", "provision",
+           "runtime_client", "seen_price", "stage", "still_billing", "stream", "throughput_cost",
+           "throughput_request", "time_left", "upload", "wait"]

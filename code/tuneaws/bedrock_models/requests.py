@@ -4,10 +4,12 @@
     CreateModelImportJob                a model that was tuned elsewhere          import_request()
     CreateProvisionedModelThroughput    paid by the hour, used or not             throughput_request()
     Converse, ConverseStream            one conversation                          converse_request()
+    InvokeModel                         the same, to an imported model            invoke_request()
 """
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timedelta, timezone
 
@@ -59,6 +61,24 @@ def converse_request(model_id: str, messages, max_tokens: int | None = None, tem
               "stopSequences": list(stop) or None}
     return {"modelId": model_id, "messages": turns, **({"system": system} if system else {}),
             "inferenceConfig": {name: value for name, value in limits.items() if value is not None}}
+
+
+def invoke_request(model_id: str, messages, max_tokens: int | None = None, temperature: float = 0.0,
+                   top_p: float | None = None, stop: list = ()) -> dict:
+    """InvokeModel's members for an imported model, its body in OpenAI's chat format. Greedy by default.
+
+    Bedrock calls it OpenAIChatCompletion and takes it for models imported after 2025-11-11. It is the one way
+    to ask Qwen2.5, Qwen2-VL, Qwen2.5-VL and GPT-OSS, which Converse is not for
+    (https://docs.aws.amazon.com/bedrock/latest/userguide/invoke-imported-model.html, 2026-11).
+    model_id  the ARN of an imported model           messages  as for converse_request()
+    """
+    said = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
+    turns = [{"role": one["role"], "content": one["content"]} for one in said]
+    limits = {"max_tokens": max_tokens, "temperature": temperature, "top_p": top_p,
+              "stop": list(stop) or None}
+    body = {"messages": turns, **{name: value for name, value in limits.items() if value is not None}}
+    return {"modelId": model_id, "contentType": "application/json", "accept": "application/json",
+            "body": json.dumps(body, ensure_ascii=False)}
 
 
 def tag_list(tags: dict | None) -> list:

@@ -6,30 +6,31 @@
         print(piece, end="")
     generate = generator(runtime, deployment_arn)           # list of conversations -> list of texts
 
+    answer = invoke(runtime, imported_arn, messages)        # an imported model; the only way for Qwen2.5
+    generate = generator(runtime, imported_arn, api="invoke")
+
 `runtime` is a boto3 "bedrock-runtime" client: session.client()'s, or runtime_client() for many at once.
-Answers bill by the token, those that you throw away too.
+Answers bill by the token, those that you throw away too; an imported model bills windows of five minutes.
 """
 
 from __future__ import annotations
 
-import random
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EventStreamError
+from botocore.exceptions import BotoCoreError, EventStreamError
 
-from tuneaws.bedrock_models.errors import FREE_WAY, BedrockModelError
-from tuneaws.bedrock_models.requests import converse_request
+from tuneaws.bedrock_models.errors import BedrockModelError
+from tuneaws.bedrock_models.patience import patiently
+from tuneaws.bedrock_models.requests import converse_request, invoke_request
 
-# Worth another try: a quota that is used up for now, a model that is being loaded, AWS out of machines.
-# API_runtime_Converse (2026-11); an imported model that nobody asked for a while is not loaded
-# (https://repost.aws/knowledge-center/bedrock-imported-models-modelnotreadyexception, 2026-11).
-TRY_AGAIN = ("ThrottlingException", "ModelNotReadyException", "ServiceUnavailableException")
-LONGEST_WAIT_S = {"ModelNotReadyException": 2.0}  # seconds between two tries; of the others 20
 # Nova may take 60 minutes (docs.aws.amazon.com/nova/latest/userguide/complete-request-schema.html, 2026-11).
 READ_TIMEOUT_S = 3600
+# Milliseconds, of InvokeModel. No page says whether imported models' answers have it: 0 where it is missing.
+LATENCY_HEADER = "x-amzn-bedrock-invocation-latency"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Answer:
     """One answer: its text, what it bills, and how long it took.
 
     usage        {"inputTokens", "outputTokens", "totalTokens"}     latency_ms   Bedrock's own figure
-    stop_reason  end_turn, max_tokens, stop_sequence, …             seconds      seen from here, retries too
+    stop_reason  Converse's end_turn, max_tokens, stop_sequence …, or invoke()'s stop, length
+    seconds      seen from here, retries too
     """
 
     text: str
@@ -68,10 +70,37 @@ def converse(runtime, model_id: str, messages, max_tokens: int | None = None, te
     """
     asked = converse_request(model_id, messages, max_tokens, temperature, top_p, stop)
     begin = time.monotonic()
-    reply = _patiently(lambda: runtime.converse(**asked), model_id, retry_s)
+    reply = patiently(lambda: runtime.converse(**asked), model_id, retry_s)
     texts = [block["text"] for block in reply["output"]["message"]["content"] if "text" in block]
     return Answer("".join(texts), reply["usage"], reply["metrics"]["latencyMs"], reply["stopReason"],
                   time.monotonic() - begin)
+
+
+def invoke(runtime, model_id: str, messages, max_tokens: int | None = None, temperature: float = 0.0,
+           top_p: float | None = None, stop: list = (), retry_s: float = 120) -> Answer:
+    """Send one conversation to an imported model by InvokeModel and return the Answer; see invoke_request().
+
+    Converse is not for all imported models: GetImportedModel's instructSupported says it of yours.
+    model_id  the ARN of an imported model
+    retry_s   as in converse(); one that nobody asked for a while is loaded first, ModelNotReadyException
+    Raises    BedrockModelError
+    """
+    asked = invoke_request(model_id, messages, max_tokens, temperature, top_p, stop)
+    begin = time.monotonic()
+
+    def call() -> tuple:
+        reply = runtime.invoke_model(**asked)
+        return json.loads(reply["body"].read()), reply["ResponseMetadata"]["HTTPHeaders"]
+
+    said, headers = patiently(call, model_id, retry_s)
+    if not said.get("choices"):
+        raise BedrockModelError(f"{model_id} answered, but in no chat completion: {str(said)[:200]}\n"
+                                "Fix: converse(); only models imported after 2025-11-11 know OpenAI's format")
+    choice, used = said["choices"][0], said.get("usage") or {}
+    usage = {"inputTokens": used.get("prompt_tokens", 0), "outputTokens": used.get("completion_tokens", 0),
+             "totalTokens": used.get("total_tokens", 0)}
+    return Answer(choice["message"].get("content") or "", usage, int(headers.get(LATENCY_HEADER, 0)),
+                  choice.get("finish_reason") or "", time.monotonic() - begin)
 
 
 def stream(runtime, model_id: str, messages, max_tokens: int | None = None, temperature: float = 0.0,
@@ -83,7 +112,7 @@ def stream(runtime, model_id: str, messages, max_tokens: int | None = None, temp
     """
     asked = converse_request(model_id, messages, max_tokens, temperature, top_p, stop)
     begin, pieces, end = time.monotonic(), [], {}
-    events = _patiently(lambda: runtime.converse_stream(**asked), model_id, retry_s)["stream"]
+    events = patiently(lambda: runtime.converse_stream(**asked), model_id, retry_s)["stream"]
     try:
         for event in events:
             if "contentBlockDelta" in event and "text" in event["contentBlockDelta"]["delta"]:
@@ -101,15 +130,20 @@ def stream(runtime, model_id: str, messages, max_tokens: int | None = None, temp
 
 
 def generator(runtime, model_id: str, max_tokens: int = 80, workers: int = 8, temperature: float = 0.0,
-              retry_s: float = 300, answers: list | None = None):
+              retry_s: float = 300, answers: list | None = None, api: str = "converse"):
     """Return generate(conversations) -> texts, in their order: what tuneaws.evaluate takes.
 
     workers  requests at a time; on aws your quota of requests a minute is the limit, and what it throttles is
              tried again, later and later, for `retry_s` seconds
     answers  a list that takes every Answer, in the conversations' order: tokens and latencies for the bill
+    api      "converse", or "invoke" for an imported model
     """
+    if api not in ("converse", "invoke"):
+        raise ValueError(f'api is {api!r}. Fix: "converse", or "invoke" for an imported model')
+    ask = {"converse": converse, "invoke": invoke}[api]
+
     def one(conversation) -> Answer:
-        return converse(runtime, model_id, conversation, max_tokens, temperature, retry_s=retry_s)
+        return ask(runtime, model_id, conversation, max_tokens, temperature, retry_s=retry_s)
 
     def generate(conversations: list) -> list:
         with ThreadPoolExecutor(workers) as pool:
@@ -143,37 +177,3 @@ class Chat:
             print()
         self.messages = [*said, {"role": "assistant", "content": "".join(pieces)}]
         return "".join(pieces)
-
-
-def _patiently(call, model_id: str, retry_s: float):
-    """What the call answers; throttled or not ready, it is made again, later and later.
-
-    Raises  BedrockModelError
-    """
-    deadline, wait_s = time.monotonic() + retry_s, 0.5
-    while True:
-        try:
-            return call()
-        except ClientError as err:
-            code = err.response["Error"]["Code"]
-            if code not in TRY_AGAIN or time.monotonic() + wait_s > deadline:
-                raise BedrockModelError(_explain(model_id, err)) from err
-        except BotoCoreError as err:
-            raise BedrockModelError(f"{model_id} did not answer: {err}.\nFix: ask again") from err
-        time.sleep(wait_s * random.uniform(0.5, 1))  # so that many do not come together
-        wait_s = min(2 * wait_s, LONGEST_WAIT_S.get(code, 20.0))
-
-
-def _explain(model_id: str, err: ClientError) -> str:
-    code, said = err.response["Error"]["Code"], err.response["Error"]["Message"]
-    fixes = {
-        "AccessDeniedException": "ask for access to the model on the Bedrock console's page \"Model access\"",
-        "ThrottlingException": "fewer workers, or a higher quota of requests a minute in Service Quotas",
-        "ModelNotReadyException": "ask again in a minute",
-        "ResourceNotFoundException": "deploy it again; a model past its end of life answers no more: "
-                                     "bedrock_jobs.tunable(bedrock) lists what is offered",
-        "ModelTimeoutException": "a smaller max_tokens",
-        "ModelErrorException": "ask again",
-    }
-    fix = fixes.get(code, "print the request: bedrock_models.converse_request(...)")
-    return f"{model_id} refused the request: {code}: {said}\nFix: {fix},\n{FREE_WAY}"
