@@ -4,16 +4,20 @@ import copy
 import math
 import random
 import re
+import signal
 import uuid
 from datetime import datetime, timezone
+from types import SimpleNamespace
 
 import pytest
 from engine_aid import tarball
-from local_server import until
+from local_server import TRUST, Process, client, until
 from pocketaws.errors import AwsError
+from pocketaws.sagemaker.tuning_job import TuningJob
 from pocketaws.tuning import early_stopping, ranges, strategies
 from pocketaws.tuning.gaussian_process import GaussianProcess, expected_improvement
-from training_api import IMAGE, MACHINE, channel, numbers, refused
+from pocketaws.tuning.runner import Runner
+from training_api import IMAGE, MACHINE, channel, create, numbers, refused
 
 METRICS = [{"Name": "eval:loss", "Regex": r"eval_loss=([0-9.]+)"}]
 RATES = {"Name": "learning_rate", "MinValue": "1e-4", "MaxValue": "1e-2"}
@@ -402,6 +406,46 @@ parser.add_argument("--epochs", type=int)
 args = parser.parse_args()
 print(f"eval_loss={abs(args.learning_rate - 0.005):.6f}", flush=True)
 """
+
+
+def test_a_tuning_job_ends_also_when_nothing_can_be_started_or_stopped_any_more(aws):
+    tuning = TuningJob(request_for(aws), "us-east-1", aws.state.account)
+    closing = AwsError("ServiceUnavailable", "The local AWS is shutting down.", 503)
+
+    def launch(number, combination):
+        if number == 2:
+            raise closing
+        return create(aws)
+
+    def stop(job):
+        raise closing
+
+    strategy = strategies.RandomSearch(read(Continuous=RATES), 1)
+    Runner(tuning, strategy, launch, stop).start()
+    assert tuning.ended.wait(20)
+    assert (tuning.status, tuning.failure_reason) == ("Failed", str(closing))
+
+
+def test_a_server_that_ends_takes_its_tuning_jobs_with_it(tmp_path):
+    with Process(tmp_path / "home", "--port", "0") as server:
+        url = server.url()
+        s3, iam, sagemaker = (client(url, service) for service in ("s3", "iam", "sagemaker"))
+        s3.create_bucket(Bucket="learner")
+        s3.put_object(Bucket="learner", Key="data/a.jsonl", Body=b"{}")
+        sleeper = tarball({"train.py": "import time\nprint('up', flush=True)\ntime.sleep(600)"})
+        s3.put_object(Bucket="learner", Key="code.tar.gz", Body=sleeper)
+        role = iam.create_role(RoleName="learner", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+        request = request_for(SimpleNamespace(role=role), jobs=9)
+        request["TrainingJobDefinition"]["StaticHyperParameters"] = {
+            "sagemaker_program": '"train.py"',
+            "sagemaker_submit_directory": '"s3://learner/code.tar.gz"',
+        }
+        sagemaker.create_hyper_parameter_tuning_job(**request)
+        running = {"StatusEquals": "InProgress"}
+        until(lambda: len(sagemaker.list_training_jobs(**running)["TrainingJobSummaries"]) == 2, 60)
+        server.send(signal.SIGTERM)
+        status, _, errors = server.end()
+    assert (status, errors) == (0, "")
 
 
 def test_real_training_jobs_are_tuned(local_aws, role_arn, bucket):

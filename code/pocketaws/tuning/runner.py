@@ -1,5 +1,6 @@
 """Runs one tuning job: launches training jobs, follows them, and says when it is over."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -151,6 +152,8 @@ class Runner:
                 self._stop(job)
 
     def _end_all(self) -> None:
+        """Stop what runs. A server that is shutting down ends the jobs itself, and says so by an AwsError."""
         for job in self._running():
             if job.status != "Stopping":
-                self._stop(job)
+                with contextlib.suppress(AwsError):
+                    self._stop(job)

@@ -55,7 +55,7 @@ def server_request(
 
 
 def create(session, request: dict) -> str:
-    """Send app_request() or server_request(); return the ARN. A server takes about 25 minutes to come up.
+    """Send app_request() or server_request(); return the ARN. A server takes a while to come up.
 
     Raises  TrackingError in local; botocore's errors pass through
     """

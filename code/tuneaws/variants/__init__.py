@@ -10,7 +10,7 @@ from tuneaws.variants.course import price_of, search_from
 from tuneaws.variants.searching import CapError, Search, preview, run
 from tuneaws.variants.spaces import choice, grid, log_uniform, random, uniform, whole
 from tuneaws.variants.tuning import start_tuning, tuning_request, tuning_results, upload_code, watch_tuning
-from tuneaws.variants.views import best, plot, table
+from tuneaws.variants.views import best, hyperparameters, plot, table
 
 __all__ = [
     "CapError",
@@ -18,6 +18,7 @@ __all__ = [
     "best",
     "choice",
     "grid",
+    "hyperparameters",
     "log_uniform",
     "plot",
     "preview",
