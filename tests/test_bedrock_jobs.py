@@ -1,5 +1,6 @@
 """Tuning on Bedrock from your side: what may be tuned, price, request, role, the job and its losses."""
 
+import contextlib
 import datetime
 import json
 import re
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import boto3
 import botocore.session
 import pytest
+from bedrock_api import BedrockApi
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from botocore.validate import ParamValidator
@@ -316,6 +318,22 @@ def test_on_aws_the_lessons_tune_nothing_of_their_own_accord(bedrock):
     aws = SimpleNamespace(where="aws", client=lambda service: bedrock)
     with pytest.raises(bedrock_jobs.BedrockJobError, match=r"python code/train_bedrock.py(.|\n)*for free"):
         bedrock_jobs.find_or_tune(config.load(where="aws"), aws, "b", {})
+
+
+def test_a_job_whose_model_was_deleted_is_passed_over(tmp_path):
+    cfg = config.load(where="aws")
+    key = f"{bedrock_jobs.tuning.data_prefix(cfg.dataset.source, NOVA)}/training.jsonl"
+    with contextlib.closing(BedrockApi(tmp_path)) as aws:
+        aws.s3.put_object(Bucket="learner", Key=key, Body=b"{}")
+        members = {"trainingDataConfig": {"s3Uri": f"s3://learner/{key}"},
+                   "jobTags": [{"key": name, "value": value} for name, value in cfg.project.tags.items()]}
+        jobs = [aws.tuned(**members) for _ in range(2)]
+        session = SimpleNamespace(where="aws", client=aws.client)
+        for job in reversed(jobs):
+            assert bedrock_jobs.find_or_tune(cfg, session, "learner", {})["jobName"] == job.name
+            aws.bedrock.delete_custom_model(modelIdentifier=job.output_model_arn)
+        with pytest.raises(bedrock_jobs.BedrockJobError, match="or its model has been deleted since"):
+            bedrock_jobs.find_or_tune(cfg, session, "learner", {})
 
 
 def test_an_error_of_aws_that_nothing_can_be_added_to_passes_through(bedrock):

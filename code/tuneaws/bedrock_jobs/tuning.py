@@ -2,6 +2,8 @@
 
 import tempfile
 
+from botocore.exceptions import ClientError
+
 from tuneaws import bedrock_data, config, handover
 from tuneaws.bedrock_jobs.errors import FREE_WAY, BedrockJobError
 from tuneaws.bedrock_jobs.models import gate
@@ -56,7 +58,7 @@ def show_price(cfg, session, report, model_id: str) -> TuningCost:
 
 
 def find_or_tune(cfg, session, bucket: str, rows: dict) -> dict:
-    """Return the newest completed job on these rows; in local, tune a model when there is none.
+    """Return the newest completed job on these rows whose model is there; in local, tune one if none is.
 
     cfg, session  from config.load() and session.connect()
     rows          {"train": "s3://.../", ...}, from handover.find_or_make_rows()
@@ -68,13 +70,14 @@ def find_or_tune(cfg, session, bucket: str, rows: dict) -> dict:
     prefix = f"s3://{bucket}/{data_prefix(cfg.dataset.source, family)}/"
     for summary in find(bedrock, cfg.project.tags, "Completed"):
         job = get(bedrock, summary["jobArn"])
-        if job["trainingDataConfig"]["s3Uri"].startswith(prefix) and "outputModelArn" in job:
+        if job["trainingDataConfig"]["s3Uri"].startswith(prefix) and _model_is_there(bedrock, job):
             print(f"model: from {job['jobName']}")
             return job
     if session.where == "aws":
-        raise BedrockJobError(f"no completed customization job of yours was trained on {prefix}.\n"
+        raise BedrockJobError(f"no completed customization job of yours was trained on {prefix},\n"
+                              "or its model has been deleted since.\n"
                               f"Fix: {TUNE_FIRST},\n{FREE_WAY}")
-    print("model: none was tuned on these rows yet, so it is tuned now as lesson 14 does")
+    print("model: there is none of these rows, so it is tuned now as lesson 14 does")
     with tempfile.TemporaryDirectory() as folder:
         made = bedrock_data.from_frozen_rows(s3, rows, folder, family)
         uris = bedrock_data.upload(s3, bucket, prefix.removeprefix(f"s3://{bucket}/"), made.training, family,
@@ -84,3 +87,16 @@ def find_or_tune(cfg, session, bucket: str, rows: dict) -> dict:
         reason = job.get("failureMessage", "(no reason)")
         raise BedrockJobError(f"{job['jobName']} is {job['status']}: {reason}")
     return job
+
+
+def _model_is_there(bedrock, job: dict) -> bool:
+    """Whether a job's model has not been deleted: the job stays, completed and with its outputModelArn."""
+    if "outputModelArn" not in job:
+        return False
+    try:
+        bedrock.get_custom_model(modelIdentifier=job["outputModelArn"])
+    except ClientError as err:
+        if err.response["Error"]["Code"] == "ResourceNotFoundException":
+            return False
+        raise
+    return True
