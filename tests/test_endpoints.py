@@ -62,7 +62,7 @@ def aws(local_aws):
     trust = {"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     role = iam.create_role(RoleName="endpoints-test", AssumeRolePolicyDocument=json.dumps(trust))
-    clients = {name: local_aws.client(name) for name in ("sagemaker", "logs", "s3", "cloudwatch")}
+    clients = {name: local_aws.client(name) for name in ("sagemaker", "logs", "s3", "cloudwatch", "bedrock")}
     clients["s3"].create_bucket(Bucket="endpoints-test")
     clients["runtime"] = local_aws.client("sagemaker-runtime")
     sm = clients.pop("sagemaker")
@@ -319,14 +319,15 @@ def test_the_clean_up_script_lists_waits_and_deletes(aws, container, monkeypatch
     tags = {**COURSE, "part": "script"}
     monkeypatch.setattr(config, "load", lambda *a, **k: SimpleNamespace(
         where="local", region=None, account=None, sagemaker=SimpleNamespace(role_arn=None),
-        project=SimpleNamespace(tags=tags)))
-    monkeypatch.setattr("tuneaws.session.connect", lambda *a: SimpleNamespace(client=lambda name: aws.sm))
+        project=SimpleNamespace(tags=tags), bedrock=SimpleNamespace(region="us-east-1")))
+    session = SimpleNamespace(region="us-east-1", client={"sagemaker": aws.sm, "bedrock": aws.bedrock}.get)
+    monkeypatch.setattr("tuneaws.session.connect", lambda *a: session)
     listed = [*TAGS, {"Key": "part", "Value": "script"}]
     endpoints.put(aws.sm, aws.logs, "scripted", one(container), aws.role, listed, ttl_s=600)
     assert delete_endpoints.main(["--list"]) == delete_endpoints.main([]) == 0
     said = capsys.readouterr().out
     assert said.count("scripted  InService") == 2 and "deleted" not in said
-    assert said.endswith("1 endpoints with the course's tags are left, and bill on AWS\n")
+    assert "1 endpoints with the course's tags are left, and bill on AWS\n" in said
     endpoints.keep(aws.sm, "scripted", 1)
     assert delete_endpoints.main(["--wait", "--every-s", "0.1"]) == 0
     assert "deleted scripted\n0 endpoints with the course's tags are left\n" in capsys.readouterr().out

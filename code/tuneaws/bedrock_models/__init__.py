@@ -22,7 +22,15 @@ boto3 and the standard library; no PyTorch, no SageMaker SDK.
 
 from tuneaws.bedrock_models.costs import AnswerPrice, best_price, seen_price, throughput_cost
 from tuneaws.bedrock_models.deploying import deploy, describe, keep, provision, wait
-from tuneaws.bedrock_models.end import delete, delete_all, delete_expired, find, still_billing, time_left
+from tuneaws.bedrock_models.end import (
+    billing_row,
+    delete,
+    delete_all,
+    delete_expired,
+    find,
+    still_billing,
+    time_left,
+)
 from tuneaws.bedrock_models.errors import BedrockModelError
 from tuneaws.bedrock_models.importing import import_model, stage, upload
 from tuneaws.bedrock_models.requests import (
@@ -34,8 +42,8 @@ from tuneaws.bedrock_models.requests import (
 )
 from tuneaws.bedrock_models.use import Answer, Chat, converse, generator, invoke, runtime_client, stream
 
-__all__ = ["Answer", "AnswerPrice", "BedrockModelError", "Chat", "best_price", "converse", "converse_request",
-           "delete", "delete_all", "delete_expired", "deploy", "deployment_request", "describe", "find",
-           "generator", "import_model", "import_request", "invoke", "invoke_request", "keep", "provision",
-           "runtime_client", "seen_price", "stage", "still_billing", "stream", "throughput_cost",
-           "throughput_request", "time_left", "upload", "wait"]
+__all__ = ["Answer", "AnswerPrice", "BedrockModelError", "Chat", "best_price", "billing_row", "converse",
+           "converse_request", "delete", "delete_all", "delete_expired", "deploy", "deployment_request",
+           "describe", "find", "generator", "import_model", "import_request", "invoke", "invoke_request",
+           "keep", "provision", "runtime_client", "seen_price", "stage", "still_billing", "stream",
+           "throughput_cost", "throughput_request", "time_left", "upload", "wait"]

@@ -89,7 +89,28 @@ def still_billing(bedrock, tags: dict) -> list:
     "USD a month" counts 730 hours, nothing asked; None: the price is not known here. In local nothing is
     paid, and the columns say what it would be.
     """
-    return [_row(bedrock, thing) for thing in find(bedrock, tags)]
+    return [billing_row(bedrock, thing) for thing in find(bedrock, tags)]
+
+
+def billing_row(bedrock, thing: Thing) -> dict:
+    """The row of still_billing() for one of find()'s things."""
+    hour, month, bills = 0.0, 0.0, ""
+    if thing.kind == "deployment":
+        bills = "tokens, when it is asked; nothing otherwise"
+    elif thing.kind == "provisioned throughput":
+        cost = costs.throughput_cost(thing.model_arn, bedrock.meta.region_name, thing.units)
+        hour = cost.usd_per_hour and cost.usd_per_hour * thing.units
+        month, bills = hour and hour * costs.HOURS_A_MONTH, "every hour, asked or not"
+    elif thing.kind == "custom model":
+        month, bills = costs.CUSTOM_MODEL_MONTH, "storage"
+    else:
+        units = bedrock.get_imported_model(modelIdentifier=thing.arn).get("customModelUnits", {})
+        count = units.get("customModelUnitsPerModelCopy", 1)
+        month = costs.IMPORTED_UNIT_MONTH * count
+        bills = f"storage; {costs.import_window_usd(count):.2f} USD for 5 minutes in which it is asked"
+    return {"what": thing.kind, "name": thing.name, "status": thing.status,
+            "created": f"{thing.created:%Y-%m-%d %H:%M}", "bills": bills, "USD an hour": hour,
+            "USD a month": month}
 
 
 def delete(bedrock, *arns: str, wait_s: float = 600, poll_s: float = 0.3) -> list:
@@ -172,26 +193,6 @@ def _is_there(bedrock, kind: Kind, arn: str) -> bool:
 def _thing(kind: Kind, row: dict) -> Thing:
     return Thing(kind.name, row[kind.label], row[kind.arn], row.get("status", "Active"), row[kind.created],
                  row.get(kind.model) or "", row.get("modelUnits", 1))
-
-
-def _row(bedrock, thing: Thing) -> dict:
-    hour, month, bills = 0.0, 0.0, ""
-    if thing.kind == "deployment":
-        bills = "tokens, when it is asked; nothing otherwise"
-    elif thing.kind == "provisioned throughput":
-        cost = costs.throughput_cost(thing.model_arn, bedrock.meta.region_name, thing.units)
-        hour = cost.usd_per_hour and cost.usd_per_hour * thing.units
-        month, bills = hour and hour * costs.HOURS_A_MONTH, "every hour, asked or not"
-    elif thing.kind == "custom model":
-        month, bills = costs.CUSTOM_MODEL_MONTH, "storage"
-    else:
-        units = bedrock.get_imported_model(modelIdentifier=thing.arn).get("customModelUnits", {})
-        count = units.get("customModelUnitsPerModelCopy", 1)
-        month = costs.IMPORTED_UNIT_MONTH * count
-        bills = f"storage; {costs.import_window_usd(count):.2f} USD for 5 minutes in which it is asked"
-    return {"what": thing.kind, "name": thing.name, "status": thing.status,
-            "created": f"{thing.created:%Y-%m-%d %H:%M}", "bills": bills, "USD an hour": hour,
-            "USD a month": month}
 
 
 def _tags(bedrock, arn: str) -> dict:
