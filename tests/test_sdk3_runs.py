@@ -26,6 +26,11 @@ def test_the_sdk_s_analytics_and_ours_have_a_row_for_each_job(seen):
     assert rows == [(0.01, 0.5), (0.03, 1.5)]
 
 
+def test_the_sdk_s_own_tuner_tunes_a_model_trainer(seen):
+    found = seen["their_tuner"]
+    assert 0.01 <= found["rate"] <= 0.02 and found["value"] == pytest.approx(50 * found["rate"], abs=1e-3)
+
+
 def test_the_sdk_s_run_logs_parameters_and_metrics(seen):
     found = seen["run"]
     assert found["runs"] == ["first"] and found["status"] == "Completed" and found["rows"] == 3200
