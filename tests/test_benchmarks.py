@@ -17,6 +17,7 @@ import report  # noqa: E402
 import run  # noqa: E402
 import servers  # noqa: E402
 import timing  # noqa: E402
+import training  # noqa: E402
 from report import BenchError, Figure, Report  # noqa: E402
 
 TAKEN = {"pocketaws": [0.030, 0.010, 0.020], "moto": [0.010, 0.090, 0.016]}
@@ -94,7 +95,7 @@ def test_a_section_that_fails_leaves_the_others_their_figures():
 
 def test_the_docstring_lists_every_section():
     known = set(run.sections(Path(), 1, []))
-    listed = {line.split()[0] for line in run.__doc__.partition("Sections:\n")[2].splitlines()[:len(known)]}
+    listed = {line.split()[0] for line in run.__doc__.partition("Sections:\n")[2].splitlines()[: len(known)]}
     assert listed == known
 
 
@@ -121,3 +122,50 @@ def test_a_process_ends_with_its_block_and_sees_no_credentials(tmp_path, monkeyp
     with servers.started([sys.executable, "-c", script], tmp_path / "log") as process:
         assert process.stdout.readline() == "None\n"
     assert process.returncode == -15
+
+
+def result(train_s: float, held_out: float) -> dict:
+    return {
+        "train_s": train_s,
+        "cpu_s": train_s,
+        "whole_s": train_s + 5,
+        "peak_mb": 800,
+        "held_out": held_out,
+    }
+
+
+def trained(script=(3.80, 3.90), plain=(3.84, 3.84), trl_s=20.0) -> list[Figure]:
+    """The figures of a run in which the script takes 10 s, the plain way 30 s, TRL 20, 25 and 40 s."""
+    done = training.ways()
+    seconds = {"script": 10, "plain": 30, "trl": 40, "trl padded": trl_s, "trl packed": 25,
+               "script as plain": 20, "plain as script": 15}  # fmt: skip
+    for word, way in done.items():
+        losses = {"script": script, "plain as script": plain}.get(word, (4.0,))
+        way.results = [result(seconds[word], loss) for loss in losses]
+    data = {"name": "SAMSum", "rows": 240, "held_out": 48, "tokens": 60_000, "labels": 9_000}
+    return list(training.figures(done, data, "chat-1m"))
+
+
+def test_training_is_held_to_half_the_plain_ways_time_and_to_trls_best():
+    figures = trained()
+    rates, (plain, trl) = figures[:7], figures[7:9]
+    assert [figure.value for figure in rates] == pytest.approx([900, 300, 225, 450, 360, 450, 600])
+    assert (plain.value, plain.limit) == (pytest.approx(1 / 3), 0.5)
+    assert (trl.value, trl.limit, trl.detail) == (0.5, 1.0, "the best is TRL, 16 rows by length")
+    assert "60,000 tokens, 9,000 of them in answers; 48 held-out rows" in plain.detail
+    assert trained(trl_s=9.0)[8].verdict == "OVER"
+
+
+def test_held_out_loss_may_be_worse_by_what_a_seed_changes():
+    quality = trained()[9]
+    assert (quality.value, quality.limit, quality.verdict) == (pytest.approx(0.01), 0.1, "OK")
+    assert "script 3.800, 3.900; plain Trainer 3.840, 3.840; seeds 42, 43" in quality.detail
+    assert trained(script=(3.95, 3.97))[9].verdict == "OVER"
+
+
+def test_without_a_gpu_its_figures_are_left_out_and_that_is_said(capsys, tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert list(training.on_gpu(Path("python"), tmp_path, 8)) == []
+    assert "no GPU here, so the cells of 1B and 8B stay empty" in capsys.readouterr().out

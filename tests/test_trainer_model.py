@@ -410,13 +410,13 @@ def test_garbage_is_looked_for_again_once_training_begins(run, monkeypatch):
 def test_evaluations_take_their_share_of_the_time_and_are_ten_at_most():
     from trainer import eval_every
 
-    # 800 rows of 170 tokens cost as much as 4.25 steps of 16,000 tokens: 5 % of 85 steps.
-    assert eval_every(steps=500, step_tokens=16_000, eval_tokens=136_000) == 85
+    # 800 rows of 170 tokens cost as much as 2.83 steps of 16,000 tokens: 5 % of 57 steps.
+    assert eval_every(steps=500, step_tokens=16_000, eval_tokens=136_000) == 57
     assert eval_every(steps=5_000, step_tokens=16_000, eval_tokens=136_000) == 500
     assert eval_every(steps=500, step_tokens=16_000, eval_tokens=0) == 50
 
 
 def test_minus_one_lets_the_script_choose_when_to_evaluate(run):
     metrics, _ = run(max_steps=30, eval_steps=-1)
-    # 10 rows are held out, 8 make a step: 0.63 steps, which is 5 % of 13.
-    assert [m["step"] for m in metrics if "eval_loss" in m] == [13, 26, 30]
+    # 10 rows are held out, 8 make a step: 0.42 steps, which is 5 % of 9.
+    assert [m["step"] for m in metrics if "eval_loss" in m] == [9, 18, 27, 30]
