@@ -19,6 +19,7 @@ max_steps, merge_weights, …
 import argparse
 import sys
 
+import distributed
 from arguments import UserError, parse_arguments
 from chat_rows import Report, Row
 from fields import Cleaning, FieldsError, convert_files, parse_given, sample_lines
@@ -65,7 +66,8 @@ def main(argv: list[str]) -> None:
             say(f"[data] the base model has no chat template: {words}")
 
     run(args, read_data, prepare)
-    for folder in (args.model_dir, args.model_dir / "merged") if template else ():
+    writes = template and distributed.is_first()
+    for folder in (args.model_dir, args.model_dir / "merged") if writes else ():
         if folder.is_dir():
             (folder / "chat_template.jinja").write_text(template[0], encoding="utf-8")
 
@@ -150,6 +152,7 @@ def _counts(channel: str, files: FileReport, cleaning: Cleaning) -> Report:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
+        distributed.leave()
     except UserError as err:
         # The sagemaker-training toolkit makes FailureReason of what follows the name of a Python exception.
         sys.exit(f"ValueError: {err}")

@@ -52,7 +52,6 @@ def run(args, read, prepare=None) -> None:
         gather_4bit_weights(trainer.model)  # for the first rank, which asks for them in merge()
     if distributed.is_first():
         finish(args, trainer, source, base_folder, final, history, reports)
-    distributed.leave()
 
 
 def get_ready(args, read, prepare=None):
@@ -204,6 +203,7 @@ def finish(args, trainer, source: str, base_folder, final: dict, history: list[d
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
+        distributed.leave()
     except UserError as err:
         # The sagemaker-training toolkit makes FailureReason of what follows the name of a Python exception.
         sys.exit(f"ValueError: {err}")
