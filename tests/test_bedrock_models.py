@@ -132,12 +132,22 @@ def test_the_price_of_an_answer_is_its_tokens_times_a_dated_price():
         bedrock_models.seen_price("meta.llama3-3-70b-instruct-v1:0", "us-east-1")
 
 
+def test_a_custom_models_own_price_comes_first_and_a_base_models_that_stands_in_says_so():
+    lite = "amazon.nova-2-lite-v1:0"
+    tuned = CUSTOM.replace("amazon.nova-micro-v1:0:128k", f"{lite}:256k")
+    own, base = (bedrock_models.seen_price(model, "us-east-1") for model in (tuned, lite))
+    assert own.usd(1000, 0) == pytest.approx(0.0003) and base.usd(1000, 0) == pytest.approx(0.00033)
+    assert own.seen == base.seen == "2026-08"
+    assert bedrock_models.seen_price(CUSTOM, "us-east-1").seen == "2026-11, of the base model"
+    assert bedrock_models.seen_price("amazon.nova-micro-v1:0", "us-east-1").seen == "2026-11"
+
+
 def test_todays_price_is_asked_for_the_custom_model_and_the_table_is_the_way_out():
     listed = Pricing(USE1_NovaMicro_input_tokens_custom_model=0.00004,
                      USE1_NovaMicro_output_tokens_custom_model=0.0002)  # fmt: skip
     price = bedrock_models.best_price(listed, CUSTOM, "us-east-1")
     assert price.usd(1000, 1000) == pytest.approx(0.00024) and price.seen.startswith("2026-11-01")
-    assert bedrock_models.best_price(Pricing(), CUSTOM, "us-east-1").seen == "2026-11"
+    assert bedrock_models.best_price(Pricing(), CUSTOM, "us-east-1").seen == "2026-11, of the base model"
     with pytest.raises(PriceError, match="AWS lists no price for USE1-NovaMicro-input-tokens"):
         costs.from_api(Pricing(), "amazon.nova-micro-v1:0", "us-east-1", custom=False)
 
@@ -149,6 +159,16 @@ def test_throughput_says_what_an_hour_a_day_and_a_month_cost_or_that_nobody_know
         costs.throughput_cost(CUSTOM, "us-east-1")
     )
     assert costs.import_window_usd(2) == pytest.approx(2 * 5 * 0.05718)
+    assert costs.import_window_usd(2, "v2.0") is None, "units of another version have another price"
+
+
+def test_an_imported_models_units_of_a_version_without_a_price_are_not_priced():
+    units = {"customModelUnits": {"customModelUnitsPerModelCopy": 1, "customModelUnitsVersion": "v2.0"}}
+    bedrock = SimpleNamespace(get_imported_model=lambda **_: units)
+    row = bedrock_models.billing_row(
+        bedrock, end.Thing("imported model", "i", "a", "Active", requests.after(0))
+    )
+    assert row["USD a month"] is None and row["bills"].endswith("by units of v2.0")
 
 
 # Deploy

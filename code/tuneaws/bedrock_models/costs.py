@@ -6,10 +6,11 @@
 
     on demand                 by the token; a deployment that nobody asks costs nothing
     custom model, kept        by the month, until it is deleted
-    imported model, kept      by unit and month; asked: by unit and minute, in windows of 5 minutes
+    imported model, kept      by unit and month; asked: by unit and minute of a copy, in windows of 5 minutes
     provisioned throughput    by unit and hour from creation to deletion, asked or not
 
-Prices here are what was seen on the dates beside them. A price that is not known is an error, never a guess.
+Prices here are what was seen on the dates beside them. A price that is not known is an error or None, never a
+guess; where the base model's stands in for a custom model's, `seen` says so.
 """
 
 from __future__ import annotations
@@ -22,24 +23,29 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tuneaws.prices import BILLING_CODE, PriceError
 
 HOURS_A_MONTH = 730
-# USD for 1,000 tokens in and out, on demand, us-east-1. Nova Micro and Lite: of the base model, as on
-# vercel.com/ai-gateway and pristren.com. Nova 2 Lite: of a custom model, by a public note of AWS's price list
-# (code search). All read 2026-11. Custom models have usage types of their own, …-custom-model: of Nova
-# Micro's no price was found, so its base model's stands in; Nova 2 Lite's two differ by a tenth.
-SEEN = {"us-east-1": ("2026-11", {"amazon.nova-micro": (0.000035, 0.00014),
-                                  "amazon.nova-lite": (0.00006, 0.00024),
-                                  "amazon.nova-2-lite": (0.0003, 0.0025)})}
+# USD for 1,000 tokens in and out, on demand, us-east-1, and when it was seen. Nova Micro and Lite:
+# vercel.com/ai-gateway and pristren.com. Nova 2 Lite: a public note of what AWS's price list answered.
+SEEN = {"us-east-1": {"amazon.nova-micro": (0.000035, 0.00014, "2026-11"),
+                      "amazon.nova-lite": (0.00006, 0.00024, "2026-11"),
+                      "amazon.nova-2-lite": (0.00033, 0.00275, "2026-08")}}
+# The same of custom models, which have usage types of their own, …-custom-model. Of Nova Micro's and Lite's
+# no price was found. By the same note, Nova 2 Lite's base model costs a tenth more than its custom ones.
+SEEN_CUSTOM = {"us-east-1": {"amazon.nova-2-lite": (0.0003, 0.0025, "2026-08")}}
 USAGE = {"amazon.nova-micro": "NovaMicro", "amazon.nova-lite": "NovaLite", "amazon.nova-pro": "NovaPro",
          "amazon.nova-2-lite": "Nova2.0Lite"}
 # USD an hour of one model unit without commitment: USE1-Nova2.0Lite-ProvisionedThroughput-NoCommit-ModelUnits
 # in AWS's price list, read 2026-08. Nova Micro's was not found.
 SEEN_THROUGHPUT = {"us-east-1": ("2026-08", {"amazon.nova-2-lite": 60.50})}
 # USD a month for a custom model; for an imported one by unit and month, and by unit and minute that a copy of
-# it is up, counted in windows of 5 minutes (https://docs.aws.amazon.com/bedrock/latest/userguide/
-# import-model-calculate-cost.html, 2026-11; figures of AWS's price page, us-east-1 and us-west-2, 2026-08).
+# it is up, counted in windows of 5 minutes from its first answer (https://docs.aws.amazon.com/bedrock/latest/
+# userguide/import-model-calculate-cost.html, 2026-11; figures of AWS's price page, us-east-1 and us-west-2,
+# 2026-08). They are for units of version 1, and were seen for Llama: the price list has a usage type for each
+# family and version, and a unit of GPT-OSS of version 2 was 0.1433 (code search, 2026-11). For Qwen2's units
+# of version 1 no other price was found.
 CUSTOM_MODEL_MONTH = 1.95
 IMPORTED_UNIT_MONTH = 1.95
 IMPORTED_UNIT_MINUTE = 0.05718
+IMPORTED_UNIT_VERSION = "v1"
 IMPORT_WINDOW_S = 300
 SEEN_KEEPING = "2026-08"
 
@@ -87,15 +93,20 @@ class ThroughputCost:
                 f"seen {self.seen}.\nIt bills from its creation to its deletion, asked or not.")
 
 
-def seen_price(model_id: str, region: str) -> AnswerPrice:
-    """The price that was seen. Raises PriceError if there is none here."""
-    seen, table = SEEN.get(region, ("", {}))
-    name = _name(model_id, table)
-    if name is None:
-        known = ", ".join(table) or "none"
-        raise PriceError(f"the price of answers of {model_id} in {region} is not in this course's table.\n"
-                         f"Known there: {known}.\nFix: one of those, or https://aws.amazon.com/bedrock/pricing/")
-    return AnswerPrice(model_id, region, *table[name], seen)
+def seen_price(model_id: str, region: str, custom: bool | None = None) -> AnswerPrice:
+    """The price that was seen; of a custom model, where none was, its base model's. Raises PriceError.
+
+    custom  of a tuned model; None: if model_id is the ARN of one
+    """
+    custom = base_of(model_id) != model_id if custom is None else custom
+    of_base = ", of the base model" if custom else ""
+    for table, whose in ((SEEN_CUSTOM if custom else {}, ""), (SEEN, of_base)):
+        if name := _name(model_id, table.get(region, {})):
+            coming, going, seen = table[region][name]
+            return AnswerPrice(model_id, region, coming, going, seen + whose)
+    known = ", ".join(SEEN.get(region, {})) or "none"
+    raise PriceError(f"the price of answers of {model_id} in {region} is not in this course's table.\n"
+                     f"Known there: {known}.\nFix: one of those, or https://aws.amazon.com/bedrock/pricing/")
 
 
 def price_request(model_id: str, region: str, way: str, custom: bool = True) -> dict:
@@ -125,7 +136,7 @@ def best_price(pricing, model_id: str, region: str, custom: bool = True) -> Answ
     try:
         return from_api(pricing, model_id, region, custom)
     except (PriceError, BotoCoreError, ClientError):
-        return seen_price(model_id, region)
+        return seen_price(model_id, region, custom)
 
 
 def throughput_cost(model_id: str, region: str, units: int = 1) -> ThroughputCost:
@@ -141,8 +152,14 @@ def base_of(model_id: str) -> str:
     return rest if kind else model_id
 
 
-def import_window_usd(units: int = 1) -> float:
-    """USD for each window of 5 minutes in which an imported model of so many units was asked at all."""
+def import_window_usd(units: int = 1, version: str = "v1.0") -> float | None:
+    """USD for each 5 minutes in which one copy of an imported model was up. Under load there are more copies.
+
+    units, version  GetImportedModel's customModelUnits
+    None            of that version no price was seen
+    """
+    if version.partition(".")[0] != IMPORTED_UNIT_VERSION:
+        return None
     return units * IMPORTED_UNIT_MINUTE * IMPORT_WINDOW_S / 60
 
 

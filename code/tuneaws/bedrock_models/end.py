@@ -106,8 +106,11 @@ def billing_row(bedrock, thing: Thing) -> dict:
     else:
         units = bedrock.get_imported_model(modelIdentifier=thing.arn).get("customModelUnits", {})
         count = units.get("customModelUnitsPerModelCopy", 1)
-        month = costs.IMPORTED_UNIT_MONTH * count
-        bills = f"storage; {costs.import_window_usd(count):.2f} USD for 5 minutes in which it is asked"
+        version = units.get("customModelUnitsVersion", "v1.0")
+        window = costs.import_window_usd(count, version)
+        month = None if window is None else costs.IMPORTED_UNIT_MONTH * count
+        bills = (f"storage; {window:.2f} USD for 5 minutes in which it is asked" if window is not None else
+                 f"storage; each 5 minutes in which it is asked, by units of {version}")
     return {"what": thing.kind, "name": thing.name, "status": thing.status,
             "created": f"{thing.created:%Y-%m-%d %H:%M}", "bills": bills, "USD an hour": hour,
             "USD a month": month}
