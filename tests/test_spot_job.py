@@ -5,6 +5,7 @@ import tarfile
 
 import pytest
 from tuneaws import config, environment, launch, metrics, training_jobs
+from tuneaws.job_lines import JobPrinter
 from tuneaws.session import Session, SessionError, connect
 
 STEPS = 20  # the last moment is ten steps before: that is longer than a line of the log takes
@@ -88,6 +89,19 @@ def test_it_was_interrupted_three_times_and_says_what_spot_saved(session, jobs):
     assert spot["BillableTimeInSeconds"] == spot["TrainingTimeInSeconds"], "no discount is known here"
     said = training_jobs.describe(session.client("sagemaker"), spot["TrainingJobName"])
     assert (said["interrupted"], said["saved by spot"]) == ("3 times", "0%") and "warm pool" not in said
+
+
+def test_watching_shows_each_interruption_once_though_the_job_trains_again(jobs, capsys):
+    (job, *_) = jobs[1]
+    printer = JobPrinter(None, every_s=1000)
+    changes = job["SecondaryStatusTransitions"]
+    second = [row["Status"] for row in changes].index("Interrupted") + 3  # Training again
+    now = {**job, "TrainingJobStatus": "InProgress", "SecondaryStatus": "Training"}
+    printer.show({**now, "SecondaryStatusTransitions": changes[: second + 1]}, [])
+    assert capsys.readouterr().out.count("Interrupted  its instances were taken away; it starts again") == 1
+    printer.show(job, [])
+    printer.show(job, [])
+    assert capsys.readouterr().out.count("Interrupted ") == 2
 
 
 def test_the_curve_draws_a_step_that_was_trained_twice_once():

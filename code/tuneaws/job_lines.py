@@ -12,10 +12,11 @@ class JobPrinter:
 
     def __init__(self, usd_per_hour, every_s):
         self.usd_per_hour, self.every_s = usd_per_hour, every_s
-        self.seen, self.tenth, self.last = None, -1, 0.0
+        self.seen, self.tenth, self.last, self.interrupted = None, -1, 0.0, 0
 
     def show(self, job: dict, table: list) -> None:
         """Print a line if something has changed: `job` is its description, `table` its metrics so far."""
+        self._show_interruptions(job)
         status = job["SecondaryStatus"]
         part = progress(job, table)
         tenth = int(part * 10) if part is not None else -1
@@ -28,6 +29,16 @@ class JobPrinter:
             text = f"{bar(part)}  {newest_metrics(table)}" if table else message_of(job)
         print(f"{clock(elapsed_s(job))}  {status:<12} {text}{self._cost(job)}".rstrip())
         self.seen, self.tenth, self.last = status, max(tenth, self.tenth), time.monotonic()
+
+    def _show_interruptions(self, job: dict) -> None:
+        """A line for each interruption, even if the job has started again since the last look."""
+        changes = job.get("SecondaryStatusTransitions", [])
+        changes = [change for change in changes if change["Status"] == "Interrupted"]
+        for change in changes[self.interrupted:]:
+            at = (change["StartTime"] - job["CreationTime"]).total_seconds()
+            print(f"{clock(at)}  {'Interrupted':<12} its instances were taken away; it starts again")
+            self.seen = "Interrupted"
+        self.interrupted = len(changes)
 
     def _cost(self, job: dict) -> str:
         if self.usd_per_hour is None:
