@@ -102,7 +102,8 @@ def compare(tokens: int, parameters: int, region: str, max_run_s: float, epochs:
 
     by              "USD" or "hours": what the rows are sorted by
     instance_types  such as those that the model fits in; None: all with a GPU
-    One GPU counts: the course's script trains on one, so that four cost four times as much for nothing.
+    One GPU counts: without distribution=torch_distributed the script trains on one, and four cost four
+    times as much for nothing. tuneaws.plan counts all of them.
     """
     if by not in ("USD", "hours"):
         raise ValueError(f'by is {by!r}. Fix: "USD" or "hours"')
