@@ -5,7 +5,7 @@ found = run(session, search, grid({"learning_rate": [2e-3, 6e-3], "lora_r": [8, 
 """
 
 from tuneaws import config, launch, prices
-from tuneaws.variants.searching import Search
+from tuneaws.variants.planning import Search
 
 
 def search_from(cfg, session, bucket: str, rows: dict, cap_usd: float, parallel: int = 2, **base) -> Search:

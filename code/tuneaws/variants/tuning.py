@@ -19,7 +19,8 @@ from botocore.validate import ParamValidator
 
 from tuneaws import prices, training_jobs
 from tuneaws.estimator.request import tag_list
-from tuneaws.variants.searching import CapError, Planned, row
+from tuneaws.variants.planning import Planned
+from tuneaws.variants.searching import CapError, row
 from tuneaws.variants.spaces import Choice, Numbers, checked
 
 LONGEST_NAME = (
