@@ -11,8 +11,8 @@ everything here does nothing.
     totals(), any_rank() what all ranks know together
 
 Only rank 0 prints, writes the model and seals checkpoints: the job's metrics are read from all logs, and what
-several ranks print would count several times. torchrun passes SIGTERM on and kills what is left after 30 s, so
-a stopped job has that long to save, not SageMaker's 120. Standard library only, until join().
+several ranks print would count several times. torchrun passes SIGTERM on and kills what is left after 30 s:
+a stopped job has that long to save, not SageMaker's 120 s. Standard library only, until join().
 """
 
 import json
