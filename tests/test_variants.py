@@ -5,16 +5,16 @@ import uuid
 
 import pytest
 from tuneaws import config, prices, training_jobs, variants
-from tuneaws.variants import searching, spaces, views
+from tuneaws.variants import planning, searching, spaces, views
 from variants_aid import a_lab  # noqa: F401
 
 PRICE = prices.Price("ml.g5.xlarge", "us-east-1", 1.8, "for the test")  # 600 s cost 0.30 USD
 
 
-def search_of(lab, cap_usd: float = 5.0, **more) -> searching.Search:
+def search_of(lab, cap_usd: float = 5.0, **more) -> planning.Search:
     values = {"make": lab.estimator, "base": {"seed": 7}, "channels": lab.channels, "price": PRICE,
               "cap_usd": cap_usd, "name": f"t{uuid.uuid4().hex[:6]}"}  # fmt: skip
-    return searching.Search(**{**values, **more})
+    return planning.Search(**{**values, **more})
 
 
 # --- what is tried
@@ -102,7 +102,7 @@ def test_what_has_completed_is_not_run_again_and_what_failed_is(lab, searched, c
 
 def test_a_job_that_still_runs_is_followed_and_not_started_twice(lab):
     search, tried = search_of(lab), [{"learning_rate": 1e-2}]
-    (planned,) = searching.plan(lab.session, search, tried)
+    (planned,) = planning.plan(lab.session, search, tried)
     searching._start(lab.session.client("sagemaker"), search, planned)
     (row,) = variants.run(lab.session, search, tried, poll_s=0.1)
     assert (row["job"], row["status"]) == (planned.job["TrainingJobName"], "Completed")
@@ -112,7 +112,7 @@ def test_other_data_other_code_or_another_base_is_another_variant(lab):
     search, tried = search_of(lab), [{"learning_rate": 1e-2}]
 
     def key(each=search):
-        return searching.plan(lab.session, each, tried)[0].key
+        return planning.plan(lab.session, each, tried)[0].key
 
     first = key()
     assert key() == first
@@ -138,7 +138,7 @@ def test_a_search_over_its_cap_starts_nothing_and_says_what_would_fit(lab):
 
 def test_what_is_spent_counts_and_what_is_done_costs_no_more(lab, searched):
     search, tried, rows = searched
-    planned = searching.plan(lab.session, search, tried)
+    planned = planning.plan(lab.session, search, tried)
     spent = sum(1.8 * row["seconds"] / 3600 for row in rows[:2])
     assert searching.worst_usd(search, planned) == pytest.approx(spent + 0.30, abs=0.01)
 
@@ -167,7 +167,7 @@ def test_the_course_s_search_has_the_configured_job_and_its_price(lab):
 
 def test_two_equal_variants_are_refused(lab):
     with pytest.raises(ValueError, match="there twice"):
-        searching.plan(lab.session, search_of(lab), [{"lora_r": 8}, {"lora_r": 8}])
+        planning.plan(lab.session, search_of(lab), [{"lora_r": 8}, {"lora_r": 8}])
 
 
 # --- what it shows

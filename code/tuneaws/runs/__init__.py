@@ -1,9 +1,11 @@
 """Runs: what repeats a training job, runs side by side, SageMaker's tracking, managed MLflow.
 
-record(session, job)           all of one run in a dict; kept in the job's trial component
-compare(session, [jobs])       a table of what differs, a figure of the losses
-repeat(session, job)           the request that repeats a job; check_repeat() says what has changed since
-tracking                       requests for managed MLflow, on aws only
+The functions:
+
+    record(session, job)           all of one run in a dict; kept in the job's trial component
+    compare(session, [jobs])       a table of what differs, a figure of the losses
+    repeat(session, job)           the request that repeats a job; check_repeat() says what has changed since
+    tracking                       a module: requests for managed MLflow, on aws only
 """
 
 from tuneaws.runs.comparing import Comparison, compare

@@ -1,7 +1,7 @@
 """What a search is, and what is left to do of it: each variant with the job that it has already.
 
-A job's name is <search's name>-<hash>-<attempt>; the hash is of all that decides the job's result, so that the
-names in the account say what has been run. Nothing here starts a job.
+A job's name is <search's name>-<hash>-<attempt>. The hash is of all that decides the job's result, so
+that the names in the account say what has been run. Nothing here starts a job.
 """
 
 import hashlib

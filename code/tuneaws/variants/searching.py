@@ -1,6 +1,6 @@
 """Run variants of a training job, some at a time, under a dollar cap; begin again where it was left.
 
-    search = Search(make, channels, price, cap_usd=5)
+    search = search_from(cfg, session, bucket, rows, cap_usd=5)    # course.py, or a Search of your own
     preview(session, search, variants)              # what it would do and cost; nothing is started
     rows = run(session, search, variants)           # on AWS: money from here on
     table(rows), plot(rows)                         # views.py
