@@ -2,7 +2,7 @@
 
 For every training job there is one, <job>-aws-training-job, without anybody asking for it. Its parameters,
 artifacts and metrics are the job's own, read when it is described. Names as AWS gives them, seen in a real
-DescribeTrialComponent in the tests of sagemaker-core (tst/generated/test_utils.py, read 2026-11):
+DescribeTrialComponent in sagemaker-core's tests (test_deserializer_for_map_type, read 2026-11):
 SageMaker.ImageUri, SageMaker.InstanceType, SageMaker.InstanceCount; SageMaker.ModelArtifact,
 SageMaker.DebugHookOutput; DisplayName is the name unless ExperimentConfig says else. A hyperparameter that
 reads as a number is a NumberValue (tables of ExperimentAnalytics show 2.0 for "2"), any other a StringValue.

@@ -1,8 +1,10 @@
 """Runs side by side: what differs between them, and their held-out losses in one figure.
 
-found = compare(session, [job_a, job_b])
-found.table()        # A and B in columns; what is the same in all is left out
-found.plot()
+    found = compare(session, [job_a, job_b])
+    found.table()        # A and B in columns; what is the same in all is left out
+    found.plot()
+
+Two runs with the same inputs should end at the same loss; the table then has nothing but seconds to show.
 """
 
 import math

@@ -1,15 +1,16 @@
 """Managed MLflow on SageMaker, an option for those who know it. On aws only; needs no mlflow package.
 
-    request = app_request("tuneaws", bucket, role_arn)         # serverless: no size, no server to stop arn
-    = create(session, request)                             # billed while it is there: see AWS's price page
-    url = open_url(session, arn)                               # a link into its pages, valid for 5 minutes
-    params, metrics, tags = as_mlflow(record(session, job))    # for mlflow.log_params, log_metrics,
-    set_tags
+    request = app_request("tuneaws", bucket, role_arn)     # no size, no server to stop
+    arn = create(session, request)                         # billed while it is there: AWS's price page
+    url = open_url(session, arn)                           # a link into its pages, valid for 5 minutes
+    params, metrics, tags = as_mlflow(record(session, job))
 
-To log with the mlflow package, `pip install mlflow sagemaker-mlflow` where you log from, and
-mlflow.set_tracking_uri(arn): the plugin turns the ARN into an address and signs the calls
-(https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow-track-experiments.html, 2026-11). In local there is
-none: SageMaker's own tracking, trial components, is there and free: runs.record(), compare().
+The last three are what mlflow.log_params, log_metrics and set_tags take. To log with the mlflow package,
+`pip install mlflow sagemaker-mlflow` where you log from, and mlflow.set_tracking_uri(arn): the plugin turns
+the ARN into an address and signs the calls
+(https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow-track-experiments.html, 2026-11).
+In local there is none. SageMaker's own tracking, trial components, is there and free: runs.record() and
+runs.compare().
 """
 
 import math

@@ -1,7 +1,9 @@
 """The course's job as a search, from the configuration: what a lesson needs of Search in one call.
 
-search = search_from(cfg, session, bucket, rows, cap_usd=5, max_steps=40)
-found = run(session, search, grid({"learning_rate": [2e-3, 6e-3], "lora_r": [8, 16]}))
+    search = search_from(cfg, session, bucket, rows, cap_usd=5, max_steps=40)
+    found = run(session, search, grid({"learning_rate": [2e-3, 6e-3], "lora_r": [8, 16]}))
+
+Its jobs keep their adapters and merge nothing: an adapter is enough to compare.
 """
 
 from tuneaws import config, launch, prices
