@@ -59,7 +59,7 @@ class Report:
 
 def amount(value: float, unit: str) -> str:
     """amount(0.0042, "ms") is a value of 0.0042 ms; ratios get two digits, large values a comma."""
-    digits = 0 if abs(value) >= 100 else 2 if unit in ("x", "s", "ms") else 1
+    digits = 0 if abs(value) >= 100 else 3 if unit == "nats" else 2 if unit in ("x", "s", "ms") else 1
     return f"{value:,.{digits}f} {unit}".replace(" x", " ×")
 
 

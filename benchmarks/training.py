@@ -159,10 +159,12 @@ def figures(done: dict[str, Way], data: dict, model: str, limits: bool = True) -
     script = done["script"].median("train_s")
     ratio, limit = script / done["plain"].median("train_s"), 0.5 if limits else None
     what = f"{model}: time of the script, against the plain way"
-    yield Figure("training", what, ratio, "x", limit, described(data))
+    in_cpu = f"CPU seconds {done['script'].median('cpu_s') / done['plain'].median('cpu_s'):.2f} ×"
+    yield Figure("training", what, ratio, "x", limit, f"{in_cpu}; {described(data)}")
     best = min((way for way in done.values() if way.kind == "trl"), key=lambda way: way.median("train_s"))
     ratio = script / best.median("train_s")
-    detail = f"the best is {best.name}"
+    cpu = done["script"].median("cpu_s") / best.median("cpu_s")
+    detail = f"the best is {best.name}; CPU seconds {cpu:.2f} ×"
     yield Figure("training", f"{model}: time of the script, against TRL's best", ratio, "x", 1.0, detail)
     yield quality_figure(done["script"], done["plain as script"], model)
 

@@ -151,7 +151,11 @@ def test_training_is_held_to_half_the_plain_ways_time_and_to_trls_best():
     rates, (plain, trl) = figures[:7], figures[7:9]
     assert [figure.value for figure in rates] == pytest.approx([900, 300, 225, 450, 360, 450, 600])
     assert (plain.value, plain.limit) == (pytest.approx(1 / 3), 0.5)
-    assert (trl.value, trl.limit, trl.detail) == (0.5, 1.0, "the best is TRL, 16 rows by length")
+    assert (trl.value, trl.limit, trl.detail) == (
+        0.5,
+        1.0,
+        "the best is TRL, 16 rows by length; CPU seconds 0.50 ×",
+    )
     assert "60,000 tokens, 9,000 of them in answers; 48 held-out rows" in plain.detail
     assert trained(trl_s=9.0)[8].verdict == "OVER"
 
