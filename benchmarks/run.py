@@ -1,6 +1,6 @@
 """Measure the local AWS, the trainer and the lessons on this machine: `make bench`.
 
-    python benchmarks/run.py                            everything, about seven minutes
+    python benchmarks/run.py                            everything, about 20 minutes
     python benchmarks/run.py --only calls,upload        some sections
     python benchmarks/run.py --data my/rows             your own rows in the data section too
     python benchmarks/run.py --scale 0.1                fewer rounds: to try it, not to quote it
