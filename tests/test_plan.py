@@ -70,6 +70,23 @@ def test_parts_of_weights_shrink_and_activations_stay():
     assert eight.terms["gathered"] > 0.8 * outer, "embedding and output layer are whole on each GPU"
 
 
+def test_the_adapter_is_whole_on_each_gpu_as_the_script_has_it_and_in_parts_where_others_cut_it():
+    model = find("llama-3.3-70b")
+    alone, ours, others = memory_needed(model, PACKED), *(
+        sharded_memory(model, PACKED, 4, all_in_parts) for all_in_parts in (False, True))
+    for name in ("adapter", "optimizer", "gradients"):
+        assert ours.terms[name] == alone.terms[name] == 4 * others.terms[name]
+    full = sharded_memory(model, Setting("full", 1024, 1), 4)
+    assert full.terms["optimizer"] == memory_needed(model, Setting("full", 1024, 1)).terms["optimizer"] / 4
+
+
+def test_published_runs_are_planned_as_they_were_run():
+    run = next(run for run in plan.RUNS if run.gb and run.sharded)
+    need = sharded_memory(run.model, run.setting, run.gpus, all_in_parts=True)
+    beside = need.terms["CUDA"] + (0 if run.reserved else need.terms["fragmentation"])
+    assert measured.planned(run)[1] == pytest.approx(need.likely_gb - beside / 1e9)
+
+
 # --- speed
 
 
@@ -165,6 +182,7 @@ def test_the_figure_shows_both_errors():
     matplotlib.use("Agg")
     axes = plan.plot_errors()
     assert "of the planned speed" in axes[0].get_title(loc="left")
+    assert all("stored as here" in ax.get_title(loc="left") for ax in axes), "the others are further off"
     assert axes[0].get_xlabel() == "measured: tokens a second, all GPUs"
     points = sum(len(line.get_xdata()) for line in axes[1].lines if line.get_marker() not in ("None", ""))
     assert points == 67

@@ -3,7 +3,8 @@
     lesson.table(errors())          # each run: tokens a second and GB, measured, planned, error
     print(summary())
 
-All read 2026-11. Memory is of one GPU, without CUDA's own.
+All read 2026-11. Memory is of one GPU, without CUDA's own. Each is planned as it was run: those in parts cut
+the adapter and its optimizer up as well, which this course's script does not.
 
     Qwen        "Profiling of Memory and Speed" in README.md of github.com/QwenLM/Qwen: A100 80 GB, rank 64,
                 one row a forward pass, 8 a step, checkpointing (finetune/*.sh). 72B: 4 GPUs, ZeRO 3
@@ -153,7 +154,7 @@ def planned(run: Run) -> tuple[float | None, float | None]:
     if run.tokens_per_s:
         speed = tokens_per_s(run.model, run.setting, run.gpu, run.gpus, run.sharded)
     if run.gb:
-        need = sharded_memory(run.model, run.setting, run.gpus if run.sharded else 1)
+        need = sharded_memory(run.model, run.setting, run.gpus if run.sharded else 1, all_in_parts=True)
         beside = need.terms["CUDA"] + (0 if run.reserved else need.terms["fragmentation"])
         gb = need.likely_gb - beside / GB
     return speed, gb
