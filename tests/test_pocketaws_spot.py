@@ -13,7 +13,8 @@ from training_api import MACHINE, create, refused, request_for
 
 SPOT = {"EnableManagedSpotTraining": True}
 INSTANCE = "ml.m5.xlarge"
-# Counts on from what its checkpoint folder has, and writes there when it gets SIGTERM.
+# Counts on from what its checkpoint folder has, and writes there when it gets SIGTERM: to COUNT_TO; to THEN_TO
+# once it has been interrupted.
 COUNTER = """
 import os, pathlib, signal, sys, time
 model = pathlib.Path(os.environ["SM_MODEL_DIR"])
@@ -26,7 +27,8 @@ def warned(*_):
     sys.exit(0)
 signal.signal(signal.SIGTERM, warned)
 (model / "half").write_text("x")
-while count < int(os.environ.get("COUNT_TO", "40")):
+last = int(os.environ.get("THEN_TO" if file.exists() and "THEN_TO" in os.environ else "COUNT_TO", "40"))
+while count < last:
     count += 1
     print("count=" + str(count), flush=True)
     time.sleep(0.02)
@@ -173,9 +175,10 @@ def test_a_spot_job_waits_for_capacity_and_runs_when_there_is_some(bench):
 
 def test_waiting_for_instances_after_an_interruption_is_not_trained(bench):
     capacity = bench.engine.settings.home / "capacity.json"
-    job = spot_job(bench, tag="count=5", Environment={"COUNT_TO": "8"})
-    until(lambda: job.secondary_status == "Training")
+    job = spot_job(bench, Environment={"COUNT_TO": "100000", "THEN_TO": "0"})
+    bench.until_logged(job, "count=1")
     capacity.write_text(json.dumps({INSTANCE: 0}))
+    assert bench.engine.interrupt(job)
     until(lambda: message(job).startswith("Insufficient"))
     assert job.secondary_status == "Interrupted"
     time.sleep(1.5)  # what is measured here
@@ -187,7 +190,7 @@ def test_waiting_for_instances_after_an_interruption_is_not_trained(bench):
 
 def test_every_host_of_an_interrupted_job_starts_again(bench):
     machine = {"InstanceType": INSTANCE, "InstanceCount": 2, "VolumeSizeInGB": 10}
-    job = spot_job(bench, ResourceConfig=machine, Environment={"COUNT_TO": "100"})
+    job = spot_job(bench, ResourceConfig=machine, Environment={"COUNT_TO": "100000", "THEN_TO": "0"})
     bench.until_logged(job, "count=3")
     until(lambda: len(bench.streams(job)) == 2 and "count=3" in "\n".join(bench.log(job, 1)))
     assert bench.engine.interrupt(job)
