@@ -33,6 +33,9 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
     HF_HUB_OFFLINE="1",
 )
+# Before PyTorch is imported: its threads sleep while they wait. By default they spin, and on a machine with
+# other work tests that compute in this process took five times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Under nohup, or started with & by a script, these two are ignored, and every child inherits that: a test
 # that sends Ctrl-C would wait for ever.
