@@ -13,8 +13,8 @@ from training_api import MACHINE, create, refused, request_for
 
 SPOT = {"EnableManagedSpotTraining": True}
 INSTANCE = "ml.m5.xlarge"
-# Counts on from what its checkpoint folder has, and writes there when it gets SIGTERM: to COUNT_TO; to THEN_TO
-# once it has been interrupted.
+# Counts on from what its checkpoint folder has, and writes there when it gets SIGTERM. It counts to COUNT_TO,
+# and to THEN_TO once it has been interrupted.
 COUNTER = """
 import os, pathlib, signal, sys, time
 model = pathlib.Path(os.environ["SM_MODEL_DIR"])

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from engine_aid import a_bare_aws, a_bench, gone  # noqa: F401  (fixtures)
+from engine_aid import Bench, a_bare_aws, a_bench, gone  # noqa: F401  (fixtures)
 from environments import python_of
 from pocketaws.training import rank_errors, torchrun
 from pocketaws.training.failure import JobFailure
@@ -34,6 +34,7 @@ IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/huggingface-pytorch-traini
 MODULE = {"SAGEMAKER_TRAINING_MODULE": "sagemaker_pytorch_container.training:main"}
 WORLD = {"sagemaker_torch_distributed_enabled": "true"}
 TWO = {"InstanceType": "ml.g5.12xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}
+TWO_PROCESSES = {**WORLD, "sagemaker_mpi_num_of_processes_per_host": "2"}
 MEET = """
 import os, signal, sys, time
 import torch, torch.distributed as dist
@@ -102,27 +103,57 @@ def test_an_entry_point_that_torchrun_cannot_start_is_refused_in_the_toolkits_wo
         torchrun.command(script)
 
 
-def test_ranks_on_two_hosts_add_up_and_see_what_awss_containers_show(bench):
+@pytest.fixture(scope="module")
+def stopped(bare_aws, tmp_path_factory):
+    """A job of two hosts with two ranks each that add up, then wait, and are stopped: (bench, job, logs)."""
     script = """
+def end(*_):
+    say(f"rank {rank} saved")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
 number = torch.tensor([rank + 1.0])
 dist.all_reduce(number)
 here = [os.environ[name] for name in ("SM_CURRENT_HOST", "LOCAL_RANK", "NCCL_PROTO", "NCCL_DEBUG")]
 say(f"rank {rank} of {world}: {number.item()} on {' '.join(here)} with {sys.argv[1:]}")
-dist.destroy_process_group()
+say(f"pid {os.getpid()}")
+while True: time.sleep(60)
 """
-    asked = {**WORLD, "sagemaker_mpi_num_of_processes_per_host": "2", "epochs": "3"}
-    job = bench.run(MEET + script, hyperparameters=asked, ResourceConfig=TWO)
-    assert job.status == "Completed", f"{job.failure_reason} {bench.log(job)[-9:]} {bench.log(job, 1)[-9:]}"
+    bench = Bench(bare_aws, tmp_path_factory.mktemp("bench") / "home")
+    asked = {**TWO_PROCESSES, "epochs": "3"}
+    job = bench.start(bench.request({"train.py": MEET + script}, hyperparameters=asked, ResourceConfig=TWO))
+    for host in (0, 1):
+        while sum(line.startswith("pid ") for line in bench.log(job, host)) < 2:
+            assert not job.ended.wait(0.05), job.failure_reason
+    assert job.request_stop()
+    bench.engine.stop(job)
+    assert job.ended.wait(20) and job.status == "Stopped", job.failure_reason
+    yield bench, job, [bench.log(job, host) for host in (0, 1)]
+    bench.close()
+
+
+def test_ranks_on_two_hosts_add_up_and_see_what_awss_containers_show(stopped):
+    bench, job, logs = stopped
     assert [stream.partition("/")[2][:7] for stream in bench.streams(job)] == ["algo-1-", "algo-2-"]
     for rank in range(4):
         host = rank // 2
         line = f"rank {rank} of 4: 10.0 on algo-{host + 1} {rank % 2} simple WARN with ['--epochs', '3']"
-        assert line in bench.log(job, host)
-    assert "--master_addr algo-1 --master_port 7777 --node_rank 1 train.py" in "\n".join(bench.log(job, 1))
+        assert line in logs[host]
+    assert "--master_addr algo-1 --master_port 7777 --node_rank 1 train.py" in "\n".join(logs[1])
 
 
-@pytest.mark.parametrize("hosts", [1, 2])
-def test_one_ranks_failure_fails_the_job_with_that_ranks_words(bench, hosts):
+def test_stop_reaches_every_rank_by_sigterm(stopped):
+    _, _, logs = stopped
+    for rank in range(4):
+        assert f"rank {rank} saved" in logs[rank // 2]
+    pids = pids_of(logs)
+    assert len(pids) == 4 and all(gone(pid) for pid in pids)
+
+
+def pids_of(logs: list[list[str]]) -> list[int]:
+    return [int(line.split()[1]) for log in logs for line in log if line.startswith("pid ")]
+
+
+def test_one_ranks_failure_fails_the_job_with_that_ranks_words(bench):
     """Rank 0 fails too, of its lost connection, often before rank 1's host has ended."""
     script = """
 say(f"pid {os.getpid()}")
@@ -130,59 +161,36 @@ dist.barrier()
 if rank == 1: raise ValueError("row 17 has no answer")
 dist.barrier()
 """
-    asked = {**WORLD, "sagemaker_mpi_num_of_processes_per_host": str(3 - hosts)}
-    resources = {**TWO, "InstanceCount": hosts}
-    job = bench.run(MEET + script, hyperparameters=asked, ResourceConfig=resources)
+    job = bench.run(MEET + script, hyperparameters=WORLD, ResourceConfig=TWO)
     reason = job.failure_reason
     assert '\nExitCode 1\nErrorMessage "ValueError: row 17 has no answer"\n' in reason
     assert "Connection" not in reason and 'Command "torchrun --nnodes' in reason, reason
-    lines = [line for host in range(hosts) for line in bench.log(job, host)]
-    pids = [int(line.split()[1]) for line in lines if line.startswith("pid ")]
+    pids = pids_of([bench.log(job, host) for host in (0, 1)])
     assert len(pids) == 2 and all(gone(pid) for pid in pids)
 
 
-def test_a_rank_that_is_killed_is_named_with_its_signal(bench):
-    script = """
-dist.barrier()
-if rank == 1: os.kill(os.getpid(), signal.SIGKILL)
-dist.barrier()
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        ('raise ValueError("row 17 has no answer")', ['ErrorMessage "ValueError: row 17 has no answer"']),
+        # what sys.exit prints has no rank in front of it
+        ('sys.exit("ValueError: lora_r is large")', ['ErrorMessage "ValueError: lora_r is large"']),
+        ("os.kill(os.getpid(), 9)", ["Signal 9 (SIGKILL) received by PID", "(rank 1"]),
+    ],
+    ids=["an exception", "a sentence", "a signal"],
+)
+def test_a_rank_that_ends_beside_others_of_its_host_is_heard(bench, deed, words):
+    """The other rank would never end by itself."""
+    script = f"""
+import os, sys, time
+os.write(1, f"pid {{os.getpid()}}\\n".encode())
+if os.environ["RANK"] == "1": {deed}
+time.sleep(600)
 """
-    job = bench.run(MEET + script, hyperparameters=WORLD, ResourceConfig=TWO)
-    assert "Signal 9 (SIGKILL) received by PID" in job.failure_reason and "(rank 1" in job.failure_reason
-
-
-def test_a_rank_that_ends_by_itself_with_a_sentence_is_heard(bench):
-    """What sys.exit prints has no rank in front of it."""
-    script = """
-dist.barrier()
-if rank == 1: sys.exit("ValueError: lora_r is too large")
-dist.barrier()
-"""
-    job = bench.run(MEET + script, hyperparameters=WORLD, ResourceConfig=TWO)
-    assert 'ErrorMessage "ValueError: lora_r is too large"' in job.failure_reason, job.failure_reason
-
-
-def test_stop_reaches_every_rank_by_sigterm(bench):
-    script = """
-def end(*_):
-    say(f"rank {rank} saved")
-    sys.exit(0)
-signal.signal(signal.SIGTERM, end)
-dist.barrier()
-say(f"pid {os.getpid()}")
-while True: time.sleep(60)
-"""
-    asked = {**WORLD, "sagemaker_mpi_num_of_processes_per_host": "2"}
-    job = bench.start(bench.request({"train.py": MEET + script}, hyperparameters=asked, ResourceConfig=TWO))
-    for host in (0, 1):
-        while len(lines := [line for line in bench.log(job, host) if line.startswith("pid ")]) < 2:
-            assert not job.ended.wait(0.05), job.failure_reason
-    assert job.request_stop()
-    bench.engine.stop(job)
-    assert job.ended.wait(20) and job.status == "Stopped"
-    for rank in range(4):
-        assert f"rank {rank} saved" in bench.log(job, rank // 2)
-    assert all(gone(int(line.split()[1])) for line in lines)
+    job = bench.run(script, hyperparameters=TWO_PROCESSES)
+    assert job.status == "Failed" and all(each in job.failure_reason for each in words), job.failure_reason
+    pids = pids_of([bench.log(job)])
+    assert len(pids) == 2 and all(gone(pid) for pid in pids)
 
 
 def test_words_are_taken_from_the_rank_that_failed_by_itself():
