@@ -47,6 +47,7 @@ def tune(aws, cfg, args: argparse.Namespace) -> str:
     bedrock = aws.client("bedrock")
     model = bedrock_jobs.gate(bedrock, cfg.bedrock.model_id)
     family = bedrock_data.family(model)
+    bedrock_jobs.configured(cfg, family)  # what it does not take is said before anything is made
     made = bedrock_data.from_files(write_rows(cfg, args.out / "rows"), args.out / "data", family)
     print(made.parts)
     agree(aws, cfg, bedrock_jobs.show_price(cfg, aws, made.checked, model), args.yes)

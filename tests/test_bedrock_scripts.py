@@ -59,6 +59,18 @@ def test_data_that_is_not_there_stops_the_script_before_a_job(local_aws, monkeyp
     assert "DataError: there is no file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("setting, words", [
+    ("bedrock.epoch=2", "did you mean 'bedrock.epochs'?"),
+    ("bedrock.epochs=50", "epochCount = '50'. Fix: 1 to 5"),
+    ("bedrock.model_id=meta.llama3-2-1b-instruct-v1:0", "can be tuned here: amazon.nova-micro-v1:0:128k"),
+])
+def test_what_cannot_be_tuned_is_said_before_any_file_is_made(local_aws, monkeypatch, tmp_path, capsys,
+                                                              setting, words):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
+    assert train_bedrock.main(["--out", str(tmp_path / "out"), "--set", setting]) == 2
+    assert words in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("arguments, words", [
     ([], "nothing was started. Add --yes"),
     (["--yes", "--set", "budget_usd=0.01"], "budget_usd allows 0.01"),

@@ -27,10 +27,18 @@ from tuneaws.bedrock_jobs.pricing import TokenPrice, TuningCost, best_price, che
 from tuneaws.bedrock_jobs.requests import hyperparameters, new_name, request
 from tuneaws.bedrock_jobs.role import data_policy, ensure_role, trust_policy
 from tuneaws.bedrock_jobs.running import ENDED, find, get, newest, start, stop
-from tuneaws.bedrock_jobs.tuning import data_prefix, find_or_tune, request_from, role_for, show_price
+from tuneaws.bedrock_jobs.tuning import (
+    configured,
+    data_prefix,
+    find_or_tune,
+    request_from,
+    role_for,
+    show_price,
+)
 from tuneaws.bedrock_jobs.watching import timeline, watch
 
 __all__ = ["ENDED", "BedrockJobError", "TokenPrice", "TuningCost", "best_price", "check_budget",
-           "data_policy", "data_prefix", "ensure_role", "find", "find_or_tune", "from_api", "gate", "get",
-           "hyperparameters", "losses", "new_name", "newest", "plot_loss", "price", "request", "request_from",
-           "role_for", "show_price", "start", "stop", "timeline", "trust_policy", "tunable", "watch"]
+           "configured", "data_policy", "data_prefix", "ensure_role", "find", "find_or_tune", "from_api",
+           "gate", "get", "hyperparameters", "losses", "new_name", "newest", "plot_loss", "price", "request",
+           "request_from", "role_for", "show_price", "start", "stop", "timeline", "trust_policy", "tunable",
+           "watch"]

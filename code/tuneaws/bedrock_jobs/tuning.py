@@ -4,14 +4,15 @@ import tempfile
 
 from botocore.exceptions import ClientError
 
-from tuneaws import bedrock_data, config, handover
+from tuneaws import bedrock_data, handover
 from tuneaws.bedrock_jobs.errors import FREE_WAY, BedrockJobError
 from tuneaws.bedrock_jobs.models import gate
-from tuneaws.bedrock_jobs.pricing import TuningCost, best_price, price, seen_price
+from tuneaws.bedrock_jobs.pricing import TuningCost, best_price, price
 from tuneaws.bedrock_jobs.requests import hyperparameters, new_name, request
 from tuneaws.bedrock_jobs.role import ensure_role
 from tuneaws.bedrock_jobs.running import TUNE_FIRST, find, get, start
 from tuneaws.bedrock_jobs.watching import watch
+from tuneaws.prices import PriceError
 
 
 def data_prefix(source: str, family) -> str:
@@ -33,27 +34,37 @@ def request_from(cfg, session, bucket: str, uris: dict, name: str | None = None)
     uris    {"training": "s3://…", "validation": …}, from bedrock_data.upload()
     Raises  BedrockJobError if the model can't be tuned here; bedrock_data.BedrockDataError
     """
-    section = cfg.bedrock
-    model_id = gate(session.client("bedrock"), section.model_id)
-    values = hyperparameters(bedrock_data.family(model_id), section.epochs, section.learning_rate,
-                             section.warmup_steps)
+    model_id = gate(session.client("bedrock"), cfg.bedrock.model_id)
+    values = configured(cfg, bedrock_data.family(model_id))
     role = role_for(cfg, session, bucket)
     return request(name or new_name(cfg.project.name), model_id, role, uris["training"],
                    f"s3://{bucket}/bedrock", values, uris.get("validation"), cfg.project.tags)
 
 
-def show_price(cfg, session, report, model_id: str) -> TuningCost:
+def configured(cfg, family) -> dict:
+    """The configured hyperparameters(). Raises BedrockDataError if the family does not take one."""
+    return hyperparameters(family, cfg.bedrock.epochs, cfg.bedrock.learning_rate, cfg.bedrock.warmup_steps)
+
+
+def show_price(cfg, session, report, model_id: str) -> TuningCost | None:
     """Print what the configured job on checked files costs on AWS, likely and at worst; return it. Free.
 
-    report  of bedrock_data.check(). In local: with the configuration's values for aws and the table's price
-    Raises  prices.PriceError if the price is not known
+    report  of bedrock_data.check()
+    In local the table's price is shown; None, said in a line, where it has none.
+    Raises  prices.PriceError on aws if the price is not known
     """
-    local = session.where == "local"
-    section = (config.load(where="aws") if local else cfg).bedrock
-    known = (seen_price(model_id, section.region) if local else
-             best_price(session.boto.client("pricing", region_name="us-east-1"), model_id, section.region))
-    cost = price(report, model_id, section.region, section.epochs, known)
-    print("here it costs nothing. On AWS:" if local else "on AWS, your account:", cost, sep="\n")
+    region, epochs = cfg.bedrock.region, cfg.bedrock.epochs
+    if session.where == "aws":
+        pricing = session.boto.client("pricing", region_name="us-east-1")
+        cost = price(report, model_id, region, epochs, best_price(pricing, model_id, region))
+        print("on AWS, your account:", cost, sep="\n")
+        return cost
+    try:
+        cost = price(report, model_id, region, epochs)
+    except PriceError as err:
+        print(f"here it costs nothing. On AWS: {err}")
+        return None
+    print("here it costs nothing. On AWS:", cost, sep="\n")
     return cost
 
 
