@@ -81,6 +81,16 @@ def test_the_table_of_tunable_models_names_the_schema_of_their_data(bedrock):
         (MODEL, "conversation"), ("amazon.nova-canvas-v1:0", "?")]  # fmt: skip
 
 
+def test_in_local_an_error_does_not_name_local_as_the_way_out(local_aws):
+    bedrock = local_aws.client("bedrock")
+    with pytest.raises(bedrock_jobs.BedrockJobError, match="Fix: bedrock.model_id") as caught:
+        bedrock_jobs.gate(bedrock, "meta.llama3-2-1b-instruct-v1:0")
+    assert MODEL in str(caught.value) and "for free" not in str(caught.value)
+    frankfurt = boto3.client("bedrock", region_name="eu-central-1", endpoint_url=local_aws.url)
+    with pytest.raises(bedrock_jobs.BedrockJobError, match="nothing.\nFix: another bedrock.region"):
+        bedrock_jobs.gate(frankfurt, MODEL)
+
+
 # --- the price
 
 
@@ -136,6 +146,15 @@ def test_todays_price_is_asked_by_usage_type():
         found = bedrock_jobs.from_api(pricing, MODEL, "us-east-1")
     assert (found.usd_per_1000_tokens, found.usd_per_month) == (0.0011, 1.95)
     assert found.seen == "2026-11-01 (price list API)"
+
+
+def test_the_price_is_that_of_the_configured_epochs_and_stops_nothing_that_is_free(tmp_path, capsys):
+    report, local = checked(tmp_path), SimpleNamespace(where="local")
+    cfg = config.load(**{"bedrock.epochs": 3})
+    assert bedrock_jobs.show_price(cfg, local, report, MODEL).epochs == 3
+    assert "3 epochs" in capsys.readouterr().out
+    assert bedrock_jobs.show_price(cfg, local, report, "amazon.nova-pro-v1:0:300k") is None
+    assert "the price of tuning amazon.nova-pro-v1:0:300k in us-east-1 is not in" in capsys.readouterr().out
 
 
 def test_the_shipped_configuration_fits_its_own_budget(tmp_path, course_root):
@@ -220,6 +239,13 @@ def test_a_refused_job_is_said_with_a_fix_and_the_free_way(bedrock, code, fix):
         bedrock_jobs.start(bedrock, request(), wait_s=0)
     said = str(caught.value)
     assert fix in said and f"{code}: No." in said and "for free" in said
+
+
+def test_a_role_that_cannot_be_assumed_is_refused_with_the_way_to_one(bedrock):
+    bedrock.stub.add_client_error("create_model_customization_job", "ValidationException",
+                                  "Could not assume provided IAM role.")
+    with pytest.raises(bedrock_jobs.BedrockJobError, match="Fix: a role that Bedrock may assume: .*_role"):
+        bedrock_jobs.start(bedrock, request(), wait_s=-1)
 
 
 def test_a_role_that_was_made_just_now_is_tried_again(bedrock):

@@ -10,7 +10,7 @@ A model in its legacy phase takes no new jobs, and one past its end of life answ
 from botocore.exceptions import ClientError
 
 from tuneaws.bedrock_data import BedrockDataError, family
-from tuneaws.bedrock_jobs.errors import FREE_WAY, BedrockJobError
+from tuneaws.bedrock_jobs.errors import BedrockJobError, or_free
 
 
 def tunable(bedrock) -> list:
@@ -35,9 +35,11 @@ def gate(bedrock, model_id: str) -> str:
     active = [row for row in same if row["status"] == "ACTIVE"]
     if active:
         return active[0]["model"]
-    why = _why_not(bedrock, model_id, bool(same))
-    raise BedrockJobError(f"{why}\nWhat can be tuned here: {_names(rows)}.\nFix: bedrock.model_id in "
-                          f"config.yaml: one of those, or another region,\n{FREE_WAY}")
+    names = [row["model"] for row in rows if row["status"] == "ACTIVE"]
+    fix = ("bedrock.model_id in config.yaml: one of those" if names else
+           "another bedrock.region in config.yaml, such as us-east-1")
+    raise BedrockJobError(f"{_why_not(bedrock, model_id, bool(same))}\nWhat can be tuned here: "
+                          f"{', '.join(names) or 'nothing'}.\nFix: {fix}{or_free(bedrock)}")
 
 
 def _why_not(bedrock, model_id: str, offered: bool) -> str:
@@ -64,7 +66,3 @@ def _row(summary: dict) -> dict:
         data = "?"
     return {"model": summary["modelId"], "name": summary.get("modelName", ""),
             "status": life.get("status", "ACTIVE"), "ends": f"{end:%Y-%m-%d}" if end else "", "data": data}
-
-
-def _names(rows: list) -> str:
-    return ", ".join(row["model"] for row in rows if row["status"] == "ACTIVE") or "none"

@@ -9,7 +9,7 @@ import time
 
 from botocore.exceptions import ClientError
 
-from tuneaws.bedrock_jobs.errors import FREE_WAY, BedrockJobError
+from tuneaws.bedrock_jobs.errors import BedrockJobError, on_aws, or_free
 
 ENDED = ("Completed", "Failed", "Stopped")
 TUNE_FIRST = "tune one first: lesson 14 (make lesson N=14) or python code/train_bedrock.py"
@@ -30,11 +30,10 @@ def start(bedrock, asked: dict, wait_s: float = 30, poll_s: float = 3) -> dict:
             return get(bedrock, arn)
         except ClientError as err:
             code, said = err.response["Error"]["Code"], err.response["Error"]["Message"]
-            new_role = code == "ValidationException" and any(word in said.lower() for word in NOT_YET)
-            if new_role and bedrock.meta.endpoint_url.startswith("https") and time.monotonic() < deadline:
+            if _of_the_role(code, said) and on_aws(bedrock) and time.monotonic() < deadline:
                 time.sleep(poll_s)
                 continue
-            raise _refused(code, said, asked, err) from err
+            raise _refused(bedrock, code, said, asked, err) from err
 
 
 def get(bedrock, name: str) -> dict:
@@ -105,7 +104,11 @@ def _carries(bedrock, arn: str, tags: dict) -> bool:
     return all(there.get(key) == value for key, value in tags.items())
 
 
-def _refused(code: str, said: str, asked: dict, err: ClientError) -> Exception:
+def _of_the_role(code: str, said: str) -> bool:
+    return code == "ValidationException" and any(word in said.lower() for word in NOT_YET)
+
+
+def _refused(bedrock, code: str, said: str, asked: dict, err: ClientError) -> Exception:
     """The error in the learner's words, or AWS's own where nothing can be added."""
     fixes = {
         "AccessDeniedException": "these credentials need bedrock:CreateModelCustomizationJob, iam:PassRole "
@@ -113,10 +116,13 @@ def _refused(code: str, said: str, asked: dict, err: ClientError) -> Exception:
         "ServiceQuotaExceededException": "wait for a running job to end, or ask for more in Service Quotas",
         "TooManyTagsException": "fewer project.tags in config.yaml",
         "ResourceNotFoundException": "bedrock_jobs.tunable(bedrock) lists what can be tuned here",
-        "ValidationException": "print the request and compare; roles: bedrock_jobs.ensure_role()",
+        "ValidationException": "print the request and compare",
         "ConflictException": "another job or model has this name: bedrock_jobs.new_name() gives a new one",
     }
     if code not in fixes:
         return err
+    if _of_the_role(code, said):
+        fixes[code] = ("a role that Bedrock may assume: bedrock_jobs.ensure_role() makes one, as "
+                       "bedrock.role_arn: null in config.yaml does")
     return BedrockJobError(f"Bedrock did not take the job {asked['jobName']!r}: nothing was started.\n"
-                           f"AWS said: {code}: {said}\nFix: {fixes[code]},\n{FREE_WAY}")
+                           f"AWS said: {code}: {said}\nFix: {fixes[code]}{or_free(bedrock)}")
