@@ -11,7 +11,7 @@ from tuneaws.session import Session, SessionError, connect
 STEPS = 20  # the last moment is ten steps before: that is longer than a line of the log takes
 SETTINGS = {
     "training.max_steps": STEPS, "training.save_steps": 3, "training.logging_steps": 2,
-    "training.eval_steps": 0, "training.per_device_train_batch_size": 12, "training.max_seq_length": 512,
+    "training.eval_steps": 0, "training.per_device_train_batch_size": 6, "training.max_seq_length": 512,
     "training.lora_dropout": 0.1, "training.merge_weights": False,
 }  # fmt: skip
 
