@@ -39,8 +39,10 @@ def prepare(args: argparse.Namespace, cfg, family) -> int:
     if args.summaries:
         how = {"prompt": cfg.prompt, "fields": vars(cfg.dataset.fields)}
     converted = args.out / "all.jsonl"
-    print(bedrock_data.convert(args.source, converted, family, max_chars=cfg.dataset.max_chars, **how))
-    wanted = args.validation if family.validation else 0
+    made = bedrock_data.convert(args.source, converted, family, max_chars=cfg.dataset.max_chars, **how)
+    print(made)
+    wanted = min(200, made.kept // 10) if args.validation is None else args.validation
+    wanted = wanted if family.validation else 0
     parts = bedrock_data.split(converted, args.out, family, wanted, seed=cfg.dataset.seed)
     print(parts)
     return report(bedrock_data.check(parts.training, family, parts.validation))
@@ -61,13 +63,21 @@ def parse(argv: list | None) -> argparse.Namespace:
     parser.add_argument("--config", help="another config.yaml")
     parser.add_argument("--columns", default="", help="prompt=Frage,completion=Antwort; default: found")
     parser.add_argument("--summaries", action="store_true", help="rows are dialogues and their summaries")
-    parser.add_argument("--validation", type=int, default=200, metavar="N", help="records; 0: none")
+    parser.add_argument("--validation", type=int, metavar="N",
+                        help="records; 0: none; default: a tenth of the rows, at most 200")
     parser.add_argument("--check", type=Path, metavar="FILE", help="check this file, make nothing")
     parser.add_argument("--with", dest="validation_file", type=Path, metavar="FILE", help="and this one")
     parser.add_argument("--out", type=Path, default=Path("build/bedrock_data"), help="for the files")
     args = parser.parse_args(argv)
     if (args.source is None) == (args.check is None):
         parser.error("give a source, or --check and a file")
+    if args.validation_file and args.check is None:
+        parser.error("--with is for --check; how many rows a source gives for validation: --validation N")
+    if args.validation is not None and args.validation < 0:
+        parser.error(f"--validation {args.validation}: 0 or more records")
+    for file in (args.check, args.validation_file):
+        if file is not None and file.is_dir():
+            parser.error(f"{file} is a folder: check one file at a time, {file}/training.jsonl")
     return args
 
 

@@ -53,6 +53,33 @@ def test_a_broken_file_is_checked_and_its_lines_are_named(tmp_path, capsys):
     assert "the data rules of 'gpt' are not known here" in capsys.readouterr().err
 
 
+def test_a_tenth_of_a_small_file_is_for_validation_unless_told_otherwise(tmp_path, capsys):
+    (tmp_path / "small.csv").write_text("question,answer\n" + "".join(f"{n}?,{n}.\n" for n in range(40)))
+    source = [str(tmp_path / "small.csv"), "--out", str(tmp_path / "out")]
+    assert prepare_bedrock_data.main(source) == 0
+    said = capsys.readouterr().out
+    assert "36 to " in said and "4 to " in said
+    assert prepare_bedrock_data.main([*source, "--validation", "35"]) == 2
+    assert "5 training and 35 validation records are left" in capsys.readouterr().err
+    made = str(tmp_path / "out" / "training.jsonl")
+    assert prepare_bedrock_data.main([made, "--out", str(tmp_path / "again")]) == 2
+    assert "Fix: these are records for Bedrock already: check()" in capsys.readouterr().err
+    assert prepare_bedrock_data.main([*source, "--summaries"]) == 2
+    assert "40 dropped: no dialogue" in (said := capsys.readouterr().err) and "Fix: dataset.fields" in said
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["rows.csv", "--validation", "-5"], "--validation -5: 0 or more"),
+    (["rows.csv", "--with", "rows.csv"], "--with is for --check"),
+    (["--check", "."], ". is a folder: check one file at a time"),
+    ([], "give a source, or --check"),
+])
+def test_a_command_line_that_means_nothing_is_refused(capsys, arguments, words):
+    with pytest.raises(SystemExit):
+        prepare_bedrock_data.main(arguments)
+    assert words in capsys.readouterr().err
+
+
 def test_data_that_is_not_there_stops_the_script_before_a_job(local_aws, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
     assert train_bedrock.main(["--data", str(tmp_path / "none.csv"), "--out", str(tmp_path)]) == 2

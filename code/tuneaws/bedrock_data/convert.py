@@ -86,9 +86,8 @@ def convert(source, path, family: Family, prompt=None, fields: dict | None = Non
                     report.kept += 1
                     report.characters += sum(len(text) for _, text in texts(record))
         if not report.kept:
-            fix = 'name the columns: "prompt=<yours>,completion=<yours>"' if NO_PAIR in report.dropped else (
-                "look at the first of these rows")
-            raise BedrockDataError(f"no row can be used, so nothing was written.\n{report}\nFix: {fix}")
+            raise BedrockDataError(f"no row can be used, so nothing was written.\n{report}\n"
+                                   f"Fix: {_fix(source, report)}")
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -126,6 +125,19 @@ def to_example(record: dict) -> dict:
         text = "".join(block["text"] for block in message["content"])
         messages.append({"role": message["role"], "content": text})
     return {"messages": messages}
+
+
+def _fix(source, report: ConvertReport) -> str:
+    """What to do where no row could be used."""
+    if NO_PAIR in report.dropped:
+        return 'name the columns: columns="prompt=<yours>,completion=<yours>" (--columns of the script)'
+    if {"no dialogue", "no summary"} & set(report.dropped):
+        return "dataset.fields in config.yaml: the names of your columns"
+    if isinstance(source, (str, Path)) and Path(source).is_file():
+        with Path(source).open("rb") as file:
+            if b'"schemaVersion"' in file.read(4096):
+                return "these are records for Bedrock already: check() them (--check of the script)"
+    return "look at the first of these rows"
 
 
 def _record_of(example: dict, family: Family, number: int, report: ConvertReport):

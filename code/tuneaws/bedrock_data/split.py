@@ -176,7 +176,7 @@ def _check_size(training: int, validation: int, family: Family) -> None:
     if counted < family.min_records or training < 1:
         raise BedrockDataError(f"{training:,} training and {validation:,} validation records are left; "
                                f"{family.name} needs at least {family.min_records:,}.\n"
-                               "Fix: more rows, or a smaller validation set")
+                               "Fix: more rows, or fewer validation_records (--validation of the script)")
     if family.max_validation is not None and validation > family.max_validation:
         raise BedrockDataError(f"{validation:,} validation records; {family.name} takes at most "
                                f"{family.max_validation:,}.\nFix: a smaller validation_records")
