@@ -37,11 +37,6 @@ class Provisioned(Resource):
         return self.model.base_model
 
     @property
-    def model_arn(self) -> str:
-        """The ARN of the model that answers."""
-        return self.model.arn
-
-    @property
     def models(self) -> tuple:
         """The custom models that may not be deleted under it."""
         return self.model, self.desired

@@ -71,12 +71,8 @@ def resolve(state, region: str, model_id: str, account: str | None = None) -> Se
     """
     account = account or state.account
     kind = _kind_of(model_id, region, account)
-    if kind == "custom-model-deployment":
-        return _deployment(state, region, account, model_id)
-    if kind == "provisioned-model":
-        return _provisioned(state, region, account, model_id)
-    if kind == "imported-model":
-        return _imported(state, region, account, model_id)
+    if kind in BY_ARN:
+        return BY_ARN[kind](state, model_id)
     if kind == "application-inference-profile":
         profile = state.bedrock.inference_profiles.by_arn(model_id)
         if profile is None:
@@ -143,7 +139,7 @@ def _served(kind: str, model_id: str, arn: str, folder: Path, row) -> ServedMode
     )  # fmt: skip
 
 
-def _deployment(state, region: str, account: str, model_id: str) -> ServedModel:
+def _deployment(state, model_id: str) -> ServedModel:
     deployment = state.bedrock.deployments.by_arn(model_id)
     if deployment is None:
         raise not_found(f"The custom model deployment {model_id} does not exist.")
@@ -154,20 +150,18 @@ def _deployment(state, region: str, account: str, model_id: str) -> ServedModel:
     return _served("custom", model_id, model.arn, model.folder, model.base_model)
 
 
-def _provisioned(state, region: str, account: str, model_id: str) -> ServedModel:
+def _provisioned(state, model_id: str) -> ServedModel:
     provisioned = state.bedrock.provisioned.by_arn(model_id)
     if provisioned is None:
         raise not_found(f"The provisioned model {model_id} does not exist.")
     if provisioned.status == "Creating":
         raise AwsError("ModelNotReadyException", NOT_READY, 429)
-    row, arn = provisioned.base_model, provisioned.model_arn
-    check_not_ended(state, row)
-    if provisioned.model is None:
-        return _served("base", model_id, arn, STAND_IN, row)
-    return _served("custom", model_id, arn, provisioned.model.folder, row)
+    model = provisioned.model
+    check_not_ended(state, model.base_model)
+    return _served("custom", model_id, model.arn, model.folder, model.base_model)
 
 
-def _imported(state, region: str, account: str, model_id: str) -> ServedModel:
+def _imported(state, model_id: str) -> ServedModel:
     model = state.bedrock.imported_models.by_arn(model_id)
     if model is None:
         raise not_found(f"The imported model {model_id} does not exist.")
@@ -176,3 +170,8 @@ def _imported(state, region: str, account: str, model_id: str) -> ServedModel:
         context_tokens=model.context_tokens, output_tokens=model.context_tokens, streaming=True,
         instruct=model.facts.instruct,
     )  # fmt: skip
+
+
+BY_ARN = {
+    "custom-model-deployment": _deployment, "provisioned-model": _provisioned, "imported-model": _imported,
+}  # fmt: skip

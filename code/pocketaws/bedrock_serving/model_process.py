@@ -38,13 +38,9 @@ class Server:
             if asked["do"] == "openai":
                 return self._openai(asked["data"])
             return self._answer(asked)
-        except fields.NotDone as err:
-            return _refused("value", str(err))
-        except fields.WrongField as err:
-            return _refused("value", str(err))
         except PromptError as err:
             return _refused("too_long" if "maximum context length" in str(err) else "template", str(err))
-        except ValueError as err:
+        except (fields.NotDone, fields.WrongField, ValueError) as err:
             return _refused("value", str(err))
 
     def _answer(self, asked: dict):

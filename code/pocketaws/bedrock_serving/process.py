@@ -33,7 +33,7 @@ class ModelProcess:
         self.up: concurrent.futures.Future = concurrent.futures.Future()
         self.in_flight, self.last_used = 0, time.monotonic()
         self._python = python
-        self._env = _variables(python, endpoint_url, hub)
+        self._env = _variables(endpoint_url, hub)
         self._log = _Tail(model.name)
         self._ended = threading.Event()
         self._host: Host | None = None
@@ -123,7 +123,7 @@ class _Tail:
             self.feed(b"\n")
 
 
-def _variables(python: str, endpoint_url: str, hub: Path) -> dict[str, str]:
+def _variables(endpoint_url: str, hub: Path) -> dict[str, str]:
     """The environment of a model's process: nothing of the user's shell that could change its answers."""
     return {
         **environment.inherited(),

@@ -27,7 +27,6 @@ from pocketaws.bedrock_tuning.message_rules import LineProblem, check_conversati
 CHARACTERS_A_TOKEN = 6
 MAX_LINE_BYTES = 16 << 20  # a longer line is not parsed; no family's quota of characters comes near it
 TRAINING, VALIDATION = "training", "validation"
-CONVERSATION_KEYS = {"schemaVersion", "system", "messages"}
 PAIR_KEYS = {"prompt", "completion"}
 
 

@@ -79,7 +79,7 @@ def breaches(record, family: Family) -> Iterator[tuple[str, str, str]]:
         yield from _conversation(record, family)
         yield from _texts_breaches(record, family)
     else:
-        yield from _pair(record, family)
+        yield from _pair(record)
         yield from _texts_breaches(record, family)
 
 
@@ -140,7 +140,7 @@ def _texts_breaches(record: dict, family: Family) -> Iterator[tuple[str, str, st
 # --- prompt and completion
 
 
-def _pair(record: dict, family: Family) -> Iterator[tuple[str, str, str]]:
+def _pair(record: dict) -> Iterator[tuple[str, str, str]]:
     extra = [key for key in record if key not in TOP["prompt-completion"]]
     if extra:
         yield "unknown-key", ", ".join(map(repr, extra)), "take it out"

@@ -1,38 +1,29 @@
 """The role that a customization job reads and writes S3 as: trusted by Bedrock for your jobs only.
 
-Trust and permissions: https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-iam-role.html,
-2026-11.
+Trust and permissions: https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-iam-role.html
+and, for imports, model-import-iam-role.html beside it, 2026-11.
 """
 
 import json
-
-from tuneaws.roles import trusts
 
 SERVICE = "bedrock.amazonaws.com"
 ROLE_NAME = "tuneaws-bedrock"
 POLICY_NAME = "customization-data"
 
 
-def trust_policy(account: str, region: str) -> dict:
+def trust_policy(account: str, region: str, imports: bool = False) -> dict:
     """Who may take on the role: Bedrock, for customization jobs of this account and region, nobody else.
 
+    imports  for CreateModelImportJob too
     Without the conditions, another account's job could be made to use it (the confused deputy).
     """
+    kinds = ("model-customization-job", "model-import-job") if imports else ("model-customization-job",)
     return {"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sts:AssumeRole",
         "Condition": {
             "StringEquals": {"aws:SourceAccount": account},
-            "ArnEquals": {
-                "aws:SourceArn": f"arn:aws:bedrock:{region}:{account}:model-customization-job/*"}}}]}
-
-
-def import_trust(account: str, region: str) -> dict:
-    """The statement that lets Bedrock take on the role for CreateModelImportJob too.
-
-    https://docs.aws.amazon.com/bedrock/latest/userguide/model-import-iam-role.html, 2026-11
-    """
-    policy = json.loads(json.dumps(trust_policy(account, region)).replace("customization-job", "import-job"))
-    return policy["Statement"][0]
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:bedrock:{region}:{account}:{kind}/*"}}}
+        for kind in kinds]}
 
 
 def data_policy(bucket: str, account: str) -> dict:
@@ -52,13 +43,11 @@ def ensure_role(iam, account: str, region: str, bucket: str, name: str = ROLE_NA
     imports  let CreateModelImportJob use it too
     On AWS a new role may take some seconds until Bedrock can assume it: start() tries again.
     """
-    trust = trust_policy(account, region)
-    if imports:
-        trust["Statement"].append(import_trust(account, region))
+    trust = trust_policy(account, region, imports)
     document = json.dumps(trust)
     try:
         role = iam.get_role(RoleName=name)["Role"]
-        if not trusts(role["AssumeRolePolicyDocument"], SERVICE) or role["AssumeRolePolicyDocument"] != trust:
+        if role["AssumeRolePolicyDocument"] != trust:
             iam.update_assume_role_policy(RoleName=name, PolicyDocument=document)
     except iam.exceptions.NoSuchEntityException:
         labels = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
