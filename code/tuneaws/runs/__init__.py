@@ -13,14 +13,5 @@ from tuneaws.runs.hashes import folder_hash, s3_hash
 from tuneaws.runs.recording import RunError, record, train_metrics
 from tuneaws.runs.repeating import check_repeat, repeat
 
-__all__ = [
-    "Comparison",
-    "RunError",
-    "check_repeat",
-    "compare",
-    "folder_hash",
-    "record",
-    "repeat",
-    "s3_hash",
-    "train_metrics",
-]
+__all__ = ["Comparison", "RunError", "check_repeat", "compare", "folder_hash", "record", "repeat", "s3_hash",
+           "train_metrics"]

@@ -43,10 +43,8 @@ class Comparison:
 
         everything   what is the same in all runs too
         """
-        results, inputs = (
-            [self._results(each) for each in self.records],
-            [facts(each) for each in self.records],
-        )
+        results = [self._results(each) for each in self.records]
+        inputs = [facts(each) for each in self.records]
         rows = [self._row(name, results) for name in _names(results)]
         for name in _names(inputs):
             values = [each.get(name) for each in inputs]
@@ -57,9 +55,8 @@ class Comparison:
     def same(self) -> list:
         """Names of what went in and is the same in all runs."""
         inputs = [facts(each) for each in self.records]
-        return [
-            name for name in _names(inputs) if all(each.get(name) == inputs[0].get(name) for each in inputs)
-        ]
+        return [name for name in _names(inputs)
+                if all(each.get(name) == inputs[0].get(name) for each in inputs)]
 
     def table(self, everything: bool = False) -> None:
         """Print which letter is which job, and the rows."""
@@ -68,11 +65,9 @@ class Comparison:
         shown = [{key: _cell(value) for key, value in row.items()} for row in self.rows(everything)]
         lesson.table(shown)
         if not everything:
-            print(
-                f"the same in all: {len(self.same())} more, among them data and code"
-                if {"data.training", "code"} <= set(self.same())
-                else f"the same in all: {len(self.same())} more"
-            )
+            same = self.same()
+            named = ", among them data and code" if {"data.training", "code"} <= set(same) else ""
+            print(f"the same in all: {len(same)} more{named}")
 
     def best(self) -> dict:
         """The record with the lowest held-out loss at its end. Raises ValueError if none has one."""
@@ -91,9 +86,8 @@ class Comparison:
             if points:
                 x, y = zip(*points, strict=True)
                 style = {"marker": MARKERS[at % len(MARKERS)], "color": COLOURS[at % len(COLOURS)]}
-                ax.plot(
-                    x, y, "-", linewidth=1.5, markersize=5, label=f"{letter} {self._varied(each)}", **style
-                )
+                ax.plot(x, y, "-", linewidth=1.5, markersize=5, label=f"{letter} {self._varied(each)}",
+                        **style)
         ax.set_xlabel("optimizer step")
         ax.set_ylabel("held-out loss (nats per token)")
         ax.set_title(self.message(), fontsize=11)
@@ -116,11 +110,8 @@ class Comparison:
         found = {"status": each["status"]}
         for metric, name in LOSSES.items():
             found[name] = _round(each["metrics"].get(metric, {}).get("last"))
-        found |= {
-            "lowest held-out": _round(each["metrics"].get("eval:loss", {}).get("min")),
-            "billed s": each["seconds"],
-            self._usd: each["usd"],
-        }
+        found |= {"lowest held-out": _round(each["metrics"].get("eval:loss", {}).get("min")),
+                  "billed s": each["seconds"], self._usd: each["usd"]}
         return found
 
     def _row(self, name: str, columns: list) -> dict:
@@ -129,11 +120,8 @@ class Comparison:
 
     def _varied(self, each: dict) -> str:
         """The hyperparameters in which a run differs from others."""
-        found = [
-            name
-            for name in each["hyperparameters"]
-            if len({str(other["hyperparameters"].get(name)) for other in self.records}) > 1
-        ]
+        found = [name for name in each["hyperparameters"]
+                 if len({str(other["hyperparameters"].get(name)) for other in self.records}) > 1]
         return ", ".join(f"{name} {each['hyperparameters'][name]}" for name in found[:3])
 
 

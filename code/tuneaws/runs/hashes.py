@@ -23,17 +23,10 @@ def folder_hash(path, patterns=("*",)) -> dict:
     path = Path(path)
     if path.is_file():
         return _whole([(_hash_of(path), path.stat().st_size)])
-    found = {
-        each.relative_to(path).as_posix(): each
-        for pattern in patterns
-        for each in path.rglob(pattern)
-        if each.is_file()
-    }
-    names = [
-        name
-        for name in sorted(found)
-        if not any(part == "__pycache__" or part.startswith(".") for part in name.split("/"))
-    ]
+    found = {each.relative_to(path).as_posix(): each for pattern in patterns for each in path.rglob(pattern)
+             if each.is_file()}
+    names = [name for name in sorted(found)
+             if not any(part == "__pycache__" or part.startswith(".") for part in name.split("/"))]
     return _whole([(_hash_of(found[name]), found[name].stat().st_size) for name in names])
 
 

@@ -86,10 +86,8 @@ def metric_summaries(sm, job_name: str) -> dict:
         if err.response["Error"]["Code"] in ("ResourceNotFound", "NotImplemented"):
             return {}
         raise
-    return {
-        each["MetricName"]: {name.lower(): each[name] for name in STATISTICS if name in each}
-        for each in found.get("Metrics", [])
-    }
+    return {each["MetricName"]: {name.lower(): each[name] for name in STATISTICS if name in each}
+            for each in found.get("Metrics", [])}
 
 
 def component_name(job_name: str) -> str:
@@ -99,11 +97,8 @@ def component_name(job_name: str) -> str:
 
 def script_hyperparameters(job: dict) -> dict:
     """The hyperparameters that the script got, as values: without those for the container."""
-    return {
-        key: _plain(text)
-        for key, text in job.get("HyperParameters", {}).items()
-        if not key.startswith(OF_THE_CONTAINER)
-    }
+    return {key: _plain(text) for key, text in job.get("HyperParameters", {}).items()
+            if not key.startswith(OF_THE_CONTAINER)}
 
 
 def _of_job(job: dict, region: str) -> dict:
@@ -125,10 +120,8 @@ def _of_job(job: dict, region: str) -> dict:
 
 def _of_script(written: dict, job: dict) -> dict:
     run = written.get("run", {})
-    uris = {
-        each["ChannelName"]: each["DataSource"].get("S3DataSource", {}).get("S3Uri")
-        for each in job.get("InputDataConfig", [])
-    }
+    uris = {each["ChannelName"]: each["DataSource"].get("S3DataSource", {}).get("S3Uri")
+            for each in job.get("InputDataConfig", [])}
     hashed = run.get("data", {})
     return {
         "data": {name: {"uri": uri, **hashed.get(name, {})} for name, uri in uris.items()},
@@ -143,28 +136,23 @@ def _final(job: dict) -> dict:
 
 
 def _artifacts(job: dict, has_output: bool) -> dict:
-    found = {
-        "model": job.get("ModelArtifacts", {}).get("S3ModelArtifacts"),
-        "metrics": output_uri(job) if has_output else None,
-    }
+    found = {"model": job.get("ModelArtifacts", {}).get("S3ModelArtifacts"),
+             "metrics": output_uri(job) if has_output else None}
     return {name: uri for name, uri in found.items() if uri}
 
 
 def component_update(found: dict) -> dict:
     """The UpdateTrialComponent that keeps what the script knows of a run. Pure."""
-    texts = {
-        f"data.{name}.sha256": each["sha256"] for name, each in found["data"].items() if "sha256" in each
-    }
+    texts = {f"data.{name}.sha256": each["sha256"] for name, each in found["data"].items()
+             if "sha256" in each}
     for what in ("code", "model"):
         if "sha256" in found[what]:
             texts[f"{what}.sha256"] = found[what]["sha256"]
     texts |= {f"package.{name}": version for name, version in found["packages"].items()}
     if found["python"]:
         texts["python"] = found["python"]
-    update = {
-        "TrialComponentName": component_name(found["job"]),
-        "Parameters": {name: {"StringValue": text} for name, text in texts.items()},
-    }
+    update = {"TrialComponentName": component_name(found["job"]),
+              "Parameters": {name: {"StringValue": text} for name, text in texts.items()}}
     if "metrics" in found["artifacts"]:
         output = {"MediaType": "application/gzip", "Value": found["artifacts"]["metrics"]}
         update["OutputArtifacts"] = {"train_metrics": output}

@@ -26,9 +26,10 @@ def repeat(session, job_name: str, new_name: str | None = None) -> dict:
     """Return the CreateTrainingJob request that repeats a job. Sends nothing, costs nothing.
 
     new_name   None: the old name's beginning and the time
+    Raises     training_jobs.JobError if there is no such job
+
     Checkpoints go to a folder of the new job: in the old one the script would find the old job's last
     checkpoint, and have nothing left to do.
-    Raises     training_jobs.JobError if there is no such job
     """
     sm = session.client("sagemaker")
     job = training_jobs.get(sm, job_name)
@@ -45,9 +46,8 @@ def request_of(job: dict, tags: list, new_name: str) -> dict:
     model = botocore.session.get_session().get_service_model("sagemaker")
     known = model.operation_model("CreateTrainingJob").input_shape
     request = _known(job, known)
-    for member in ("KmsKeyId",):
-        if not request["OutputDataConfig"].get(member, True):
-            del request["OutputDataConfig"][member]
+    if not request["OutputDataConfig"].get("KmsKeyId", True):
+        del request["OutputDataConfig"]["KmsKeyId"]
     own = [tag for tag in tags if not tag["Key"].lower().startswith("aws:")]
     if own:
         request["Tags"] = own
@@ -73,25 +73,13 @@ def check_repeat(session, job_name: str) -> list:
     rows = []
     for name, channel in found["data"].items():
         then, now = channel.get("sha256"), _hash_now(s3, channel["uri"])
-        rows.append(
-            {
-                "what": f"data.{name}",
-                "then": _short(then),
-                "now": _short(now),
-                "same": then == now if then else None,
-            }
-        )
+        rows.append({"what": f"data.{name}", "then": _short(then), "now": _short(now),
+                     "same": then == now if then else None})
     archive = _plain(job.get("HyperParameters", {}).get(CODE, '""'))
     if archive.startswith("s3://"):
         there = _exists(s3, archive)
-        rows.append(
-            {
-                "what": "code",
-                "then": _short(found["code"].get("sha256")),
-                "now": "the same archive" if there else "gone",
-                "same": there,
-            }
-        )
+        rows.append({"what": "code", "then": _short(found["code"].get("sha256")),
+                     "now": "the same archive" if there else "gone", "same": there})
     return rows
 
 

@@ -35,14 +35,8 @@ def app_request(name: str, bucket: str, role_arn: str, tags: dict | list | None 
     return {key: value for key, value in request.items() if value is not None}
 
 
-def server_request(
-    name: str,
-    bucket: str,
-    role_arn: str,
-    size: str = "Small",
-    version: str | None = None,
-    tags: dict | list | None = None,
-) -> dict:
+def server_request(name: str, bucket: str, role_arn: str, size: str = "Small", version: str | None = None,
+                   tags: dict | list | None = None) -> dict:
     """The CreateMlflowTrackingServer request. Pure. Such a server bills by the hour until it is stopped.
 
     Raises  ValueError for a size that is not AWS's

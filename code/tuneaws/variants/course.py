@@ -19,15 +19,10 @@ def search_from(cfg, session, bucket: str, rows: dict, cap_usd: float, parallel:
     base          hyperparameters of every variant that are not the configuration's: max_steps=40
     Raises        prices.PriceError if the price of the instance is not known
     """
-    return Search(
-        make=lambda hyperparameters: launch.estimator_from(cfg, session, bucket, hyperparameters),
-        base={**cfg.training.hyperparameters(), "merge_weights": False, **base},
-        channels={"training": rows["train"], "validation": rows["validation"]},
-        price=price_of(cfg, session),
-        cap_usd=cap_usd,
-        parallel=parallel,
-        name=cfg.project.name,
-    )
+    return Search(make=lambda hyperparameters: launch.estimator_from(cfg, session, bucket, hyperparameters),
+                  base={**cfg.training.hyperparameters(), "merge_weights": False, **base},
+                  channels={"training": rows["train"], "validation": rows["validation"]},
+                  price=price_of(cfg, session), cap_usd=cap_usd, parallel=parallel, name=cfg.project.name)
 
 
 def price_of(cfg, session) -> prices.Price:

@@ -20,11 +20,13 @@ NAME_LENGTH = 12  # hexadecimal digits of the hash in a job's name: no two of a 
 class Search:
     """What the variants have in common.
 
-    make      hyperparameters → an estimator, for example lambda h: launch.estimator_from(cfg, session,
-    bucket, h) base      hyperparameters of every variant; a variant's own win channels  {"training":
-    "s3://…/", "validation": …} price     prices.Price of an instance hour, from launch.show_price() cap_usd
-    the whole search may cost so much at worst, what it has cost already included parallel  jobs at a time.
-    On AWS bounded by your quota, here by two cores name      begins the jobs' names
+    make      hyperparameters → an estimator, such as lambda h: launch.estimator_from(cfg, session, bucket, h)
+    base      hyperparameters of every variant; a variant's own win
+    channels  {"training": "s3://…/", "validation": …}
+    price     prices.Price of an instance hour, from launch.show_price()
+    cap_usd   so much may the whole search cost at worst, what it has cost already included
+    parallel  jobs at a time: on AWS your quota bounds them, in local the cores of this machine
+    name      begins the jobs' names
     """
 
     make: Callable
@@ -78,9 +80,8 @@ def data_state(s3, uri: str) -> str:
     """What tells the bytes below an S3 prefix apart from others: names, sizes and ETags, one hash of them."""
     bucket, prefix = buckets.split_uri(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    entries = [
-        (entry["Key"], entry["Size"], entry["ETag"]) for page in pages for entry in page.get("Contents", [])
-    ]
+    entries = [(entry["Key"], entry["Size"], entry["ETag"]) for page in pages
+               for entry in page.get("Contents", [])]
     return hashlib.sha256(json.dumps(sorted(entries)).encode()).hexdigest()
 
 
@@ -98,12 +99,8 @@ def find_job(sm, beginning: str) -> tuple:
     A completed job comes first, then one that runs; failed and stopped ones are tried again.
     """
     pages = sm.get_paginator("list_training_jobs").paginate(NameContains=beginning)
-    found = [
-        job
-        for page in pages
-        for job in page["TrainingJobSummaries"]
-        if job["TrainingJobName"].rpartition("-")[0] == beginning
-    ]
+    found = [job for page in pages for job in page["TrainingJobSummaries"]
+             if job["TrainingJobName"].rpartition("-")[0] == beginning]
     attempts = [int(job["TrainingJobName"].rpartition("-")[2]) for job in found]
     for wanted in ("Completed", "InProgress"):
         for job in found:

@@ -26,7 +26,7 @@ class CapError(prices.PriceError):
 
 
 def run(session, search: Search, variants: list, poll_s: float = 0.5) -> list:
-    """Run what has not been run; return a row for each variant, in their order, see rows().
+    """Run what has not been run; return a row for each variant, in their order, see row().
 
     An interrupt stops the watching, not the jobs; call it again to go on.
     Raises  CapError before anything is started; QuotaError if AWS refuses a job: what runs goes on
@@ -37,9 +37,8 @@ def run(session, search: Search, variants: list, poll_s: float = 0.5) -> list:
     running = [each for each in planned if each.job and each.job["TrainingJobStatus"] not in ENDED]
     for each in planned:
         if each.job:
-            print(
-                f"{label(each.variant)}: {each.job['TrainingJobName']} {_state(each.job)}, not started again"
-            )
+            name = each.job["TrainingJobName"]
+            print(f"{label(each.variant)}: {name} {_state(each.job)}, not started again")
     try:
         while waiting or running:
             while waiting and len(running) < search.parallel:
@@ -84,10 +83,8 @@ def check_cap(search: Search, planned: list, free: bool) -> None:
     free   whether it costs nothing here, so that the numbers are those of AWS
     """
     worst, done = worst_usd(search, planned), sum(_is_done(each) for each in planned)
-    print(
-        f"{len(planned)} variants, {done} done; at worst {worst:.2f} USD{' if on AWS' * free}, "
-        f"the cap is {search.cap_usd:.2f} USD"
-    )
+    print(f"{len(planned)} variants, {done} done; at worst {worst:.2f} USD{' if on AWS' * free}, "
+          f"the cap is {search.cap_usd:.2f} USD")
     if worst > search.cap_usd:
         left = [each for each in planned if not _is_done(each)]
         each_usd = _worst(search.price, left[0]) if left else 0.0

@@ -23,26 +23,23 @@ from tuneaws.variants.planning import Planned
 from tuneaws.variants.searching import CapError, row
 from tuneaws.variants.spaces import Choice, Numbers, checked
 
-LONGEST_NAME = (
-    32  # characters; 10 more follow in the names of its training jobs (API_CreateHyperParameterTuningJob)
-)
+# Characters; 10 more follow in the names of its training jobs (API_CreateHyperParameterTuningJob, 2026-11).
+LONGEST_NAME = 32
 ENDED = ("Completed", "Failed", "Stopped")
 # Of a CreateTrainingJob, what a training job definition has by the same name (botocore 1.44.5).
 SHARED = ("RoleArn", "InputDataConfig", "VpcConfig", "OutputDataConfig", "ResourceConfig",
-          "StoppingCondition",
-          "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining",
-          "CheckpointConfig", "RetryStrategy", "Environment")  # fmt: skip
+          "StoppingCondition", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption",
+          "EnableManagedSpotTraining", "CheckpointConfig", "RetryStrategy", "Environment")
 ALGORITHM = ("TrainingImage", "TrainingInputMode", "AlgorithmName", "MetricDefinitions")
 
 
 # --- the request
 
 
-def tuning_request(
-    training: dict, name: str, space: dict, max_jobs: int | None = None, parallel: int = 2,
-    objective: str = "eval:loss", goal: str = "Minimize", strategy: str = "Random", seed: int | None = None,
-    early_stopping: bool = False, target: float | None = None, max_run_s: int | None = None,
-) -> dict:  # fmt: skip
+def tuning_request(training: dict, name: str, space: dict, max_jobs: int | None = None, parallel: int = 2,
+                   objective: str = "eval:loss", goal: str = "Minimize", strategy: str = "Random",
+                   seed: int | None = None, early_stopping: bool = False, target: float | None = None,
+                   max_run_s: int | None = None) -> dict:
     """Return the members of CreateHyperParameterTuningJob. Pure: nothing is looked up, uploaded or sent.
 
     training        a CreateTrainingJob request: everything but what is varied comes from it, its tags too
@@ -73,22 +70,15 @@ def tuning_request(
         "AlgorithmSpecification": {key: algorithm[key] for key in ALGORITHM if key in algorithm},
         **{key: training[key] for key in SHARED if key in training},
     }
-    request = {
-        "HyperParameterTuningJobName": name,
-        "HyperParameterTuningJobConfig": _given(config),
-        "TrainingJobDefinition": _given(definition),
-        "Tags": tag_list(training.get("Tags")),
-    }
+    request = {"HyperParameterTuningJobName": name, "HyperParameterTuningJobConfig": _given(config),
+               "TrainingJobDefinition": _given(definition), "Tags": tag_list(training.get("Tags"))}
     return _given(request)
 
 
 def parameter_ranges(space: dict) -> dict:
     """The ParameterRanges of a search space; values are JSON texts, like the estimator's hyperparameters."""
-    ranges: dict = {
-        "IntegerParameterRanges": [],
-        "ContinuousParameterRanges": [],
-        "CategoricalParameterRanges": [],
-    }
+    ranges: dict = {"IntegerParameterRanges": [], "ContinuousParameterRanges": [],
+                    "CategoricalParameterRanges": []}
     for name, each in checked(space).items():
         if isinstance(each, Numbers):
             kind = "IntegerParameterRanges" if each.whole else "ContinuousParameterRanges"
@@ -145,9 +135,8 @@ def start_tuning(sm, request: dict, price: prices.Price, cap_usd: float) -> str:
     """
     definition, jobs = request["TrainingJobDefinition"], jobs_at_most(request)
     longest_s = definition["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
-    worst = (
-        price.usd_per_hour * definition["ResourceConfig"].get("InstanceCount", 1) * longest_s / 3600 * jobs
-    )
+    instances = definition["ResourceConfig"].get("InstanceCount", 1)
+    worst = price.usd_per_hour * instances * longest_s / 3600 * jobs
     print(f"{jobs} jobs of at most {longest_s} s: at worst {worst:.2f} USD, the cap is {cap_usd:.2f} USD")
     if worst > cap_usd:
         raise CapError(
@@ -170,12 +159,9 @@ def watch_tuning(sm, name: str, poll_s: float = 1.0) -> dict:
         counts, best = found["TrainingJobStatusCounters"], found.get("BestTrainingJob")
         failed = counts["NonRetryableError"] + counts["RetryableError"]
         value = best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] if best else None
-        line = (
-            f"{found['HyperParameterTuningJobStatus']:<11} {counts['Completed']} completed, "
-            f"{counts['InProgress']} running, {failed} failed, "
-            f"{counts['Stopped']} stopped"
-            + (f"; best {value:.4f} {best['TunedHyperParameters']}" if best else "")
-        )
+        line = (f"{found['HyperParameterTuningJobStatus']:<11} {counts['Completed']} completed, "
+                f"{counts['InProgress']} running, {failed} failed, {counts['Stopped']} stopped")
+        line += f"; best {value:.4f} {best['TunedHyperParameters']}" if best else ""
         if line != shown:
             print(line)
             shown = line
@@ -183,10 +169,9 @@ def watch_tuning(sm, name: str, poll_s: float = 1.0) -> dict:
             break
         time.sleep(poll_s)
     if found["HyperParameterTuningJobStatus"] == "Failed":
-        raise training_jobs.JobError(
-            f"{name} failed: {found.get('FailureReason', '(no reason given)')}\nFix: "
-            "look at its training jobs with tuning_results()"
-        )
+        reason = found.get("FailureReason", "(no reason given)")
+        raise training_jobs.JobError(f"{name} failed: {reason}\n"
+                                     "Fix: look at its training jobs with tuning_results()")
     return found
 
 
