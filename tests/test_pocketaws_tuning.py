@@ -13,10 +13,10 @@ import pytest
 from engine_aid import tarball
 from local_server import TRUST, Process, client, until
 from pocketaws.errors import AwsError
+from pocketaws.hyperparameter_tuning import early_stopping, ranges, strategies
+from pocketaws.hyperparameter_tuning.gaussian_process import GaussianProcess, expected_improvement
+from pocketaws.hyperparameter_tuning.runner import Runner
 from pocketaws.sagemaker.tuning_job import TuningJob
-from pocketaws.tuning import early_stopping, ranges, strategies
-from pocketaws.tuning.gaussian_process import GaussianProcess, expected_improvement
-from pocketaws.tuning.runner import Runner
 from training_api import IMAGE, MACHINE, channel, create, numbers, refused
 
 METRICS = [{"Name": "eval:loss", "Regex": r"eval_loss=([0-9.]+)"}]

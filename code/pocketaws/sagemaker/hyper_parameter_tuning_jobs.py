@@ -6,6 +6,8 @@ The training jobs are those of the local engine: they really train, and count ag
 import copy
 
 from pocketaws.errors import AwsError, validation_error
+from pocketaws.hyperparameter_tuning.runner import Runner
+from pocketaws.hyperparameter_tuning.strategies import STRATEGIES
 from pocketaws.operations import operation
 from pocketaws.sagemaker import create_training_job, rehearsals
 from pocketaws.sagemaker.experiments import Experiment, taken
@@ -16,8 +18,6 @@ from pocketaws.sagemaker.trial_components import component_of
 from pocketaws.sagemaker.trials import add_trial
 from pocketaws.sagemaker.tuning_checks import check, training_request
 from pocketaws.sagemaker.tuning_job import TuningJob
-from pocketaws.tuning.runner import Runner
-from pocketaws.tuning.strategies import STRATEGIES
 
 
 @operation("sagemaker", "CreateHyperParameterTuningJob")

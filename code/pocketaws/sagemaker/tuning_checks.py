@@ -9,10 +9,10 @@ import uuid
 
 from pocketaws import models, validation
 from pocketaws.errors import not_here, validation_error
+from pocketaws.hyperparameter_tuning import ranges
 from pocketaws.sagemaker import create_training_job
 from pocketaws.sagemaker.hosting_checks import check_tags
 from pocketaws.sagemaker.tuning_job import OBJECTIVE
-from pocketaws.tuning import ranges
 
 # Members of a training job definition that a CreateTrainingJob has by the same name.
 COPIED = (

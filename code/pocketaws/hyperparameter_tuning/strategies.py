@@ -8,8 +8,8 @@ the one of many from which a Gaussian process expects the largest improvement.
 import itertools
 import random
 
-from pocketaws.tuning.gaussian_process import GaussianProcess, expected_improvement
-from pocketaws.tuning.ranges import Choices
+from pocketaws.hyperparameter_tuning.gaussian_process import GaussianProcess, expected_improvement
+from pocketaws.hyperparameter_tuning.ranges import Choices
 
 FIRST_BY_CHANCE = 3  # combinations, before there is anything to learn from
 CANDIDATES = 200  # combinations that Bayesian compares

@@ -6,7 +6,7 @@ import threading
 import time
 
 from pocketaws.errors import AwsError
-from pocketaws.tuning.early_stopping import lags_behind
+from pocketaws.hyperparameter_tuning.early_stopping import lags_behind
 
 log = logging.getLogger(__name__)
 
