@@ -8,15 +8,13 @@ import uuid
 import pytest
 from bedrock_api import NOVA, RECOMMENDED, trust
 from local_server import until
-from pocketaws.hub_cache import SHIPPED
 from training_api import refused
 
-QUESTION = "Count the apples: Ann has 7 apples and eats one."
+QUESTION, ANSWER = "Count the apples: Ann has 7 apples and eats one.", "Ann eats an apple."
 
 
 def record(number: int) -> dict:
-    question, answer = QUESTION.replace("7", str(number)), f"Ann eats one of {number} apples."
-    turns = (("user", question), ("assistant", answer))
+    turns = (("user", QUESTION.replace("7", str(number))), ("assistant", ANSWER))
     return {
         "schemaVersion": "bedrock-conversation-2024",
         "messages": [{"role": role, "content": [{"text": text}]} for role, text in turns],
@@ -58,12 +56,11 @@ def step_losses(s3, bucket: str) -> list[float]:
     return [float(row["training_loss"]) for row in csv.DictReader(io.StringIO(text))]
 
 
-def test_rows_become_a_model_that_answers_and_all_of_it_goes_again(local_aws, bucket, roles):
-    s3, bedrock, runtime = (local_aws.client(name) for name in ("s3", "bedrock", "bedrock-runtime"))
-    s3.put_object(Bucket=bucket, Key="t.jsonl", Body="\n".join(json.dumps(record(n)) for n in range(160)))
+def tuned(bedrock, bucket: str, role: str) -> str:
+    """The ARN of the model that a job on t.jsonl makes."""
     job = bedrock.create_model_customization_job(
-        jobName="whole", customModelName="whole", roleArn=roles["tune"], baseModelIdentifier=NOVA,
-        hyperParameters={"epochCount": "2", "learningRateWarmupSteps": "0"},
+        jobName="whole", customModelName="whole", roleArn=role, baseModelIdentifier=NOVA,
+        hyperParameters={"epochCount": "5", "learningRate": "0.00003", "learningRateWarmupSteps": "0"},
         trainingDataConfig={"s3Uri": f"s3://{bucket}/t.jsonl"},
         outputDataConfig={"s3Uri": f"s3://{bucket}/out"},
     )["jobArn"]  # fmt: skip
@@ -71,29 +68,45 @@ def test_rows_become_a_model_that_answers_and_all_of_it_goes_again(local_aws, bu
     until(lambda: get(jobIdentifier=job)["status"] != "InProgress")
     done = get(jobIdentifier=job)
     assert done["status"] == "Completed", done.get("failureMessage")
-    losses = step_losses(s3, bucket)
-    assert losses[-1] < losses[0] / 2, losses
-    arn = bedrock.create_custom_model_deployment(modelDeploymentName="whole", modelArn=done["outputModelArn"])
-    deployment = arn["customModelDeploymentArn"]
-    shown = bedrock.get_custom_model_deployment
-    until(lambda: shown(customModelDeploymentIdentifier=deployment)["status"] != "Creating")
-    assert said(runtime, deployment) != said(runtime, "us.amazon.nova-micro-v1:0"), "the base model answers"
-    bedrock.delete_custom_model_deployment(customModelDeploymentIdentifier=deployment)
-    bedrock.delete_custom_model(modelIdentifier="whole")
-    assert refused(said, runtime, deployment)[0] == "ResourceNotFoundException"
-    assert not (local_aws.home / "bedrock" / "models" / done["outputModelArn"].rpartition("/")[2]).exists()
+    return done["outputModelArn"]
 
 
-def test_a_model_from_s3_is_imported_answers_and_goes_again(local_aws, bucket, roles):
-    s3, bedrock, runtime = (local_aws.client(name) for name in ("s3", "bedrock", "bedrock-runtime"))
-    for path in (SHIPPED / "chat-1m").iterdir():
+def deployed(bedrock, model: str) -> str:
+    """The ARN of the model's deployment, once it is no longer being made."""
+    made = bedrock.create_custom_model_deployment(modelDeploymentName="whole", modelArn=model)
+    arn, get = made["customModelDeploymentArn"], bedrock.get_custom_model_deployment
+    until(lambda: get(customModelDeploymentIdentifier=arn)["status"] != "Creating")
+    return arn
+
+
+def imported(s3, bedrock, bucket: str, role: str, folder) -> str:
+    """The ARN of the model that the files of a folder become."""
+    for path in folder.iterdir():
         s3.upload_file(str(path), bucket, f"merged/{path.name}")
     job = bedrock.create_model_import_job(
-        jobName="whole", importedModelName="whole", roleArn=roles["import"],
+        jobName="whole", importedModelName="whole", roleArn=role,
         modelDataSource={"s3DataSource": {"s3Uri": f"s3://{bucket}/merged"}},
     )["jobArn"]  # fmt: skip
-    until(lambda: bedrock.get_model_import_job(jobIdentifier=job)["status"] != "InProgress")
-    model = bedrock.get_model_import_job(jobIdentifier=job)["importedModelArn"]
-    assert said(runtime, model) == said(runtime, "amazon.nova-micro-v1:0")
-    bedrock.delete_imported_model(modelIdentifier=model)
-    assert refused(said, runtime, model)[0] == "ResourceNotFoundException"
+    get = bedrock.get_model_import_job
+    until(lambda: get(jobIdentifier=job)["status"] != "InProgress")
+    return get(jobIdentifier=job)["importedModelArn"]
+
+
+def test_rows_become_a_model_that_answers_as_taught_also_imported_and_all_goes(local_aws, bucket, roles):
+    s3, bedrock, runtime = (local_aws.client(name) for name in ("s3", "bedrock", "bedrock-runtime"))
+    s3.put_object(Bucket=bucket, Key="t.jsonl", Body="\n".join(json.dumps(record(n)) for n in range(96)))
+    model = tuned(bedrock, bucket, roles["tune"])
+    losses = step_losses(s3, bucket)
+    assert losses[-1] < losses[0] / 2, losses
+    weights = local_aws.home / "bedrock" / "models" / model.rpartition("/")[2]
+    deployment = deployed(bedrock, model)
+    answer = said(runtime, deployment)
+    assert answer == ANSWER, "not what it was taught"
+    copy = imported(s3, bedrock, bucket, roles["import"], weights)
+    assert said(runtime, copy) == answer, "the same weights from S3"
+    bedrock.delete_custom_model_deployment(customModelDeploymentIdentifier=deployment)
+    bedrock.delete_custom_model(modelIdentifier="whole")
+    bedrock.delete_imported_model(modelIdentifier=copy)
+    for gone in (deployment, copy):
+        assert refused(said, runtime, gone)[0] == "ResourceNotFoundException"
+    assert not weights.exists()
