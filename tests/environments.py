@@ -30,7 +30,7 @@ LAYERED = frozenset({"studio", "inference", "trl"})  # sees this interpreter's p
 def python_of(name: str) -> Path:
     """Return the python of one environment, built now if it is missing or out of date.
 
-    Raises  ValueError for a name that is in neither NAMES nor BENCH; RuntimeError with pip's last lines if the
+    Raises  ValueError for a name that is in neither list; RuntimeError with pip's last lines if the
             build fails, so that a test which needs it fails and never skips.
     """
     if name not in NAMES + BENCH:
