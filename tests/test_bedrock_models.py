@@ -284,30 +284,46 @@ def test_a_stream_that_breaks_off_is_an_error_and_is_closed():
 # Import
 
 
+QWEN = json.loads((SHIPPED / "chat-1m" / "config.json").read_text()) | {"architectures": ["Qwen2ForCausalLM"]}
+
+
 def archive(s3, key: str, folder: str) -> dict:
-    """A training job's description whose model.tar.gz has chat-1m in a folder of that name."""
+    """A training job's description whose model.tar.gz has chat-1m in a folder of that name, as a Qwen2."""
     data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+    with tarfile.open(fileobj=data, mode="w:gz", compresslevel=1) as tar:
         for path in sorted((SHIPPED / "chat-1m").iterdir()):
-            tar.add(path, f"{folder}{path.name}")
+            if path.name != "config.json":
+                tar.add(path, f"{folder}{path.name}")
+        config = tarfile.TarInfo(f"{folder}config.json")
+        config.size = len(content := json.dumps(QWEN).encode())
+        tar.addfile(config, io.BytesIO(content))
     s3.put_object(Bucket="learner", Key=key, Body=data.getvalue())
     return {"TrainingJobName": key, "TrainingJobStatus": "Completed",
             "ModelArtifacts": {"S3ModelArtifacts": f"s3://learner/{key}"}}  # fmt: skip
 
 
-def test_a_model_that_sagemaker_merged_is_staged_imported_and_answers(aws):
-    uri = bedrock_models.stage(
-        aws.s3, archive(aws.s3, "job/model.tar.gz", "merged/"), "s3://learner/import/one"
-    )
-    assert uri == "s3://learner/import/one/"
+@pytest.fixture(scope="module")
+def qwen(aws) -> SimpleNamespace:
+    """A training job's merged model, imported; its config.json says Qwen2.
+
+    .uri, where it was staged; .arn; .row of still_billing(); .cold, what the first question was told
+    """
+    job = archive(aws.s3, "job/model.tar.gz", "merged/")
+    uri = bedrock_models.stage(aws.s3, job, "s3://learner/import/one")
     job = bedrock_models.import_model(aws.bedrock, "tuneaws-imported", aws.import_role(), uri, TAGS)
-    model = bedrock_models.wait(aws.bedrock, job, show=False)["importedModelArn"]
-    assert bedrock_models.converse(aws.runtime, model, CHAT, max_tokens=5).usage["outputTokens"] == 5
-    row = next(
-        row for row in bedrock_models.still_billing(aws.bedrock, TAGS) if row["name"] == "tuneaws-imported"
-    )
-    assert row["USD a month"] == 1.95 and "0.29 USD for 5 minutes" in row["bills"]
-    assert bedrock_models.delete(aws.bedrock, model) == ["imported model tuneaws-imported"]
+    arn = bedrock_models.wait(aws.bedrock, job, show=False)["importedModelArn"]
+    rows = bedrock_models.still_billing(aws.bedrock, TAGS)
+    (row,) = [row for row in rows if row["what"] == "imported model"]
+    with pytest.raises(BedrockModelError) as cold:
+        bedrock_models.invoke(aws.runtime, arn, CHAT, max_tokens=5, retry_s=0)
+    yield SimpleNamespace(uri=uri, arn=arn, cold=str(cold.value), row=row)
+    assert bedrock_models.delete(aws.bedrock, arn) == ["imported model tuneaws-imported"]
+
+
+def test_a_model_that_sagemaker_merged_is_staged_and_imported_at_a_price(qwen):
+    assert qwen.uri == "s3://learner/import/one/"
+    assert qwen.row["name"] == "tuneaws-imported" and qwen.row["USD a month"] == 1.95
+    assert "0.29 USD for 5 minutes" in qwen.row["bills"]
 
 
 def test_an_archive_with_an_adapter_alone_is_refused_before_anything_is_uploaded(aws):
@@ -319,19 +335,6 @@ def test_an_archive_with_an_adapter_alone_is_refused_before_anything_is_uploaded
     missing = importing.missing_files(["config.json", "adapter_model.safetensors"])
     tokenizer = ["tokenizer_config.json", "tokenizer.json or tokenizer.model"]
     assert missing == [*tokenizer, "a .safetensors file of the whole model"]
-
-
-@pytest.fixture(scope="module")
-def qwen(aws) -> SimpleNamespace:
-    """An imported model whose config.json says Qwen2: .arn, and .cold, what the first question was told."""
-    config = json.loads((SHIPPED / "chat-1m" / "config.json").read_text())
-    config["architectures"] = ["Qwen2ForCausalLM"]
-    job = aws.imported(aws.put_model("import/qwen", files={"config.json": json.dumps(config).encode()}))
-    arn = job["importedModelArn"]
-    with pytest.raises(BedrockModelError) as cold:
-        bedrock_models.invoke(aws.runtime, arn, CHAT, max_tokens=5, retry_s=0)
-    yield SimpleNamespace(arn=arn, cold=str(cold.value))
-    bedrock_models.delete(aws.bedrock, arn)
 
 
 def test_a_cold_imported_model_is_asked_until_it_is_loaded(aws, qwen):
