@@ -3,10 +3,10 @@
 import statistics
 
 import pytest
-from tuneaws import plan, prices
+from tuneaws import job_costs, plan, prices, speeds
 from tuneaws.plan import choosing, measured, rates
 from tuneaws.sizing.activations import Setting
-from tuneaws.sizing.catalogue import find
+from tuneaws.sizing.catalogue import find, parameters
 from tuneaws.sizing.memory import memory_needed
 from tuneaws.sizing.sharding import sharded_memory
 
@@ -103,6 +103,25 @@ def test_4_bit_weights_cost_time_and_parts_cost_more_of_it():
     assert plan.tokens_per_s(model, qlora, "A10G") < plan.tokens_per_s(model, lora, "A10G")
     copies, parts = (plan.tokens_per_s(model, lora, "A10G", 4, sharded) for sharded in (False, True))
     assert parts < copies == 4 * plan.tokens_per_s(model, lora, "A10G")
+
+
+def test_a_planned_speed_is_a_speed_for_the_cost_of_a_job_and_says_what_it_rests_on():
+    """Where it differs from speeds.assumed(), the numbers of both are in assumed()'s docstring."""
+    model, setting = find("llama-3.2-1b"), Setting("qlora", 1024, 4, padded=False)
+    found = {name: plan.speed(model, name, setting) for name in ("ml.g5.xlarge", "ml.g6.xlarge")}
+    said = " ".join(speeds.assumed.__doc__.split())
+    for name, planned in found.items():
+        assert planned.likely == plan.tokens_per_s(model, setting, speeds.gpu_of(name))
+        for value in (planned.likely, speeds.assumed(parameters(model), name).likely):
+            assert f"{round(value, -1):,.0f}" in said, value
+    a10g = found["ml.g5.xlarge"]
+    assert (a10g.slow, a10g.fast) == (a10g.likely / 2, a10g.likely * 2) and "ASSUMED" in a10g.source
+    a100 = plan.speed(model, "ml.p4d.24xlarge", setting)
+    assert a100.fast / a100.likely == measured.spread() and "by runs measured on this GPU" in a100.source
+    cost = job_costs.before(1_000_000, a10g, "ml.g5.xlarge", "us-east-1", 3600)
+    assert cost.speed is a10g and "planned for llama-3.2-1b on one A10G" in str(cost)
+    with pytest.raises(prices.PriceError, match="no GPU is known"):
+        plan.speed(model, "ml.m5.xlarge", setting)
 
 
 def test_every_gpu_of_the_table_has_its_numbers():

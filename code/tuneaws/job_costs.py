@@ -6,8 +6,9 @@
     lesson.table(compare(tokens.count, 494_000_000, "us-east-1", max_run_s=3600, by="USD"))
     lesson.table(overview(sm, {"course": "tuneaws"}, "us-east-1"))
 
-A speed is measured, by a job of yours on that machine, or assumed, and says which and from what. The worst
-case needs neither: it is the limit on run time.
+A speed is measured, by a job of yours on that machine, planned (plan.speed() of a model in the catalogue), or
+assumed from a number of parameters, and says which and from what. The three differ: speeds.py says which to
+trust. The worst case needs none: it is the limit on run time.
 """
 
 from dataclasses import dataclass

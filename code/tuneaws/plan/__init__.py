@@ -5,6 +5,7 @@
 
     answers = plan.answers(find("llama-3.3-70b"), tokens=10_000_000, region="us-east-1")
     lesson.table(plan.table(answers))                      # the cheapest first
+    plan.speed(model, "ml.g5.xlarge", setting)             # of one GPU, for job_costs.before()
     print(plan.best(answers, hours=6))                     # the cheapest within six hours
     lesson.table(plan.errors())                            # how far the same arithmetic is from measured runs
 
@@ -14,10 +15,10 @@
     figure     measured against planned
 """
 
-from tuneaws.plan.choosing import Answer, PlanError, answers, best, table
+from tuneaws.plan.choosing import Answer, PlanError, answers, best, speed, table
 from tuneaws.plan.figure import plot_errors
 from tuneaws.plan.measured import RUNS, errors, summary
 from tuneaws.plan.rates import tokens_per_s
 
-__all__ = ["RUNS", "Answer", "PlanError", "answers", "best", "errors", "plot_errors", "summary", "table",
-           "tokens_per_s"]
+__all__ = ["RUNS", "Answer", "PlanError", "answers", "best", "errors", "plot_errors", "speed", "summary",
+           "table", "tokens_per_s"]

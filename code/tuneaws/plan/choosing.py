@@ -17,6 +17,7 @@ from tuneaws.sizing.catalogue import BaseModel, parameters
 from tuneaws.sizing.fitting import usable_gb
 from tuneaws.sizing.memory import Memory
 from tuneaws.sizing.sharding import sharded_memory
+from tuneaws.speeds import Speed, gpu_of
 
 # ASSUMED: how fast a model's files come from the hub or S3 and into the GPU's memory, bytes a second.
 LOAD_BYTES_PER_S = 300e6
@@ -125,7 +126,7 @@ def _answer(model, base: Setting, name: str, gpu: str, gpus: int, count: int, to
         return None
     speed, setting, in_parts, need = best
     around_s = SETUP_S + 2 * parameters(model) / LOAD_BYTES_PER_S
-    factor = spread() if gpu in MEASURED_GPUS else ASSUMED_SPREAD
+    factor = _factor(gpu)
     hours = [(around_s + tokens / rate) / 3600 for rate in (speed, speed * factor, speed / factor)]
     usd = _usd_per_hour(name, region)
     return Answer(model.name, name, count, gpu, gpus, setting, in_parts, need, usable, speed, *hours,
@@ -137,6 +138,23 @@ def _settings(base: Setting, most: int):
     for rows in (rows for rows in (32, 16, 8, 4, 2, 1) if rows <= most):
         for checkpointing in (False, True):
             yield replace(base, rows=rows, checkpointing=checkpointing)
+
+
+def speed(model: BaseModel, instance_type: str, setting: Setting) -> Speed:
+    """The speed of one GPU of an instance, as job_costs.before() takes it: the rates of answers().
+
+    setting  such as Setting("qlora", 1024, 4, padded=False)
+    Raises   prices.PriceError for an instance without a GPU, or one that is not in the table
+    """
+    gpu = gpu_of(instance_type)
+    likely, factor = tokens_per_s(model, setting, gpu), _factor(gpu)
+    known = "by runs measured on this GPU" if gpu in MEASURED_GPUS else "ASSUMED for this GPU"
+    return Speed(likely / factor, likely, likely * factor, f"planned for {model.name} on one {gpu}, {known}")
+
+
+def _factor(gpu: str) -> float:
+    """From the likely speed to the fast one, and to the slow one."""
+    return spread() if gpu in MEASURED_GPUS else ASSUMED_SPREAD
 
 
 def _usd_per_hour(instance_type: str, region: str) -> float | None:
