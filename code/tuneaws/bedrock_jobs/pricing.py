@@ -15,21 +15,18 @@ public, and CountTokens refuses Nova: https://docs.aws.amazon.com/bedrock/latest
             fails. Whether the validation file is billed is not documented; here it is
 """
 
-import json
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tuneaws import bedrock_prices
 from tuneaws.bedrock_data import CheckReport
-from tuneaws.prices import BILLING_CODE, PriceError
+from tuneaws.prices import PriceError
 
 # USD for 1,000 training tokens, and USD a month for keeping the model. Nova 2 Lite as it stood in AWS's price
 # list. Nova Micro: "3.8x cheaper to train" in the tests of a public cost estimator that asks the price list
 # (code search, 2026-11), so 0.000995, rounded up. best_price() asks for today's.
 SEEN = {"us-east-1": ("2026-08", {"amazon.nova-micro": (0.001, 1.95), "amazon.nova-2-lite": (0.00378, 1.95)})}
-# Usage types of AWS's price list, by the same estimator: USE1-NovaMicro-Customization-Training.
-USAGE = {"amazon.nova-micro": "NovaMicro", "amazon.nova-lite": "NovaLite", "amazon.nova-pro": "NovaPro",
-         "amazon.nova-2-lite": "Nova2.0Lite", "meta.llama3-3-70b": "Llama3-3-70B"}
 LOW, LIKELY = 6, 4  # characters a token
 
 
@@ -113,23 +110,12 @@ def check_budget(cost: TuningCost, budget_usd: float) -> None:
 def seen_price(model_id: str, region: str) -> TokenPrice:
     """The price that was seen for a model. Raises PriceError if there is none here."""
     seen, table = SEEN.get(region, ("", {}))
-    name = _name(model_id, table)
+    name = bedrock_prices.name_of(model_id, table)
     if name is None:
         known = ", ".join(table) or "none"
         raise PriceError(f"the price of tuning {model_id} in {region} is not in this course's table. Known "
                          f"there: {known}.\nFix: https://aws.amazon.com/bedrock/pricing/, or one of those")
     return TokenPrice(model_id, region, *table[name], seen)
-
-
-def price_request(model_id: str, region: str, what: str = "Training") -> dict:
-    """The pricing:GetProducts request; what is "Training" or "Storage". Raises PriceError."""
-    name = _name(model_id, USAGE)
-    if name is None or region not in BILLING_CODE:
-        raise PriceError(f"how AWS bills tuning {model_id} in {region} is not known here. "
-                         "Fix: look at https://aws.amazon.com/bedrock/pricing/")
-    usage = f"{BILLING_CODE[region]}-{USAGE[name]}-Customization-{what}"
-    return {"ServiceCode": "AmazonBedrock",
-            "Filters": [{"Type": "TERM_MATCH", "Field": "usagetype", "Value": usage}]}
 
 
 def from_api(pricing, model_id: str, region: str) -> TokenPrice:
@@ -138,8 +124,10 @@ def from_api(pricing, model_id: str, region: str) -> TokenPrice:
     pricing  boto3 client "pricing" in us-east-1, where that API lives
     Raises   PriceError if AWS lists no such product, or not by the thousand tokens
     """
-    training, date = _usd(pricing, price_request(model_id, region), "1K tokens")
-    storage, _ = _usd(pricing, price_request(model_id, region, "Storage"))
+    asked = [bedrock_prices.request(model_id, region, f"Customization-{what}")
+             for what in ("Training", "Storage")]
+    training, date = bedrock_prices.usd(pricing, asked[0], "1K tokens")
+    storage, _ = bedrock_prices.usd(pricing, asked[1])
     return TokenPrice(model_id, region, training, storage, f"{date} (price list API)")
 
 
@@ -149,19 +137,3 @@ def best_price(pricing, model_id: str, region: str) -> TokenPrice:
         return from_api(pricing, model_id, region)
     except (PriceError, BotoCoreError, ClientError):
         return seen_price(model_id, region)
-
-
-def _usd(pricing, request: dict, unit: str = "") -> tuple[float, str]:
-    for text in pricing.get_products(**request)["PriceList"]:
-        product = json.loads(text) if isinstance(text, str) else text
-        for term in product["terms"].get("OnDemand", {}).values():
-            for dimension in term["priceDimensions"].values():
-                usd = float(dimension["pricePerUnit"].get("USD", 0))
-                if usd > 0 and unit.lower() in (dimension.get("unit") or unit).lower():
-                    return usd, term.get("effectiveDate", "")[:10]
-    raise PriceError(f"AWS lists no price for {request['Filters'][0]['Value']}")
-
-
-def _name(model_id: str, table) -> str | None:
-    bare = model_id.rpartition("/")[2]
-    return next((name for name in table if bare.startswith(name)), None)

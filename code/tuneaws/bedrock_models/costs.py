@@ -15,12 +15,12 @@ guess; where the base model's stands in for a custom model's, `seen` says so.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tuneaws.prices import BILLING_CODE, PriceError
+from tuneaws import bedrock_prices
+from tuneaws.prices import PriceError
 
 HOURS_A_MONTH = 730
 # USD for 1,000 tokens in and out, on demand, us-east-1, and when it was seen. Nova Micro and Lite:
@@ -31,8 +31,6 @@ SEEN = {"us-east-1": {"amazon.nova-micro": (0.000035, 0.00014, "2026-11"),
 # The same of custom models, which have usage types of their own, …-custom-model. Of Nova Micro's and Lite's
 # no price was found. By the same note, Nova 2 Lite's base model costs a tenth more than its custom ones.
 SEEN_CUSTOM = {"us-east-1": {"amazon.nova-2-lite": (0.0003, 0.0025, "2026-08")}}
-USAGE = {"amazon.nova-micro": "NovaMicro", "amazon.nova-lite": "NovaLite", "amazon.nova-pro": "NovaPro",
-         "amazon.nova-2-lite": "Nova2.0Lite"}
 # USD an hour of one model unit without commitment: USE1-Nova2.0Lite-ProvisionedThroughput-NoCommit-ModelUnits
 # in AWS's price list, read 2026-08. Nova Micro's was not found.
 SEEN_THROUGHPUT = {"us-east-1": ("2026-08", {"amazon.nova-2-lite": 60.50})}
@@ -100,23 +98,12 @@ def seen_price(model_id: str, region: str, custom: bool | None = None) -> Answer
     custom = base_of(model_id) != model_id if custom is None else custom
     of_base = ", of the base model" if custom else ""
     for table, whose in ((SEEN_CUSTOM if custom else {}, ""), (SEEN, of_base)):
-        if name := _name(model_id, table.get(region, {})):
+        if name := bedrock_prices.name_of(model_id, table.get(region, {})):
             coming, going, seen = table[region][name]
             return AnswerPrice(model_id, region, coming, going, seen + whose)
     known = ", ".join(SEEN.get(region, {})) or "none"
     raise PriceError(f"the price of answers of {model_id} in {region} is not in this course's table.\n"
                      f"Known there: {known}.\nFix: one of those, or https://aws.amazon.com/bedrock/pricing/")
-
-
-def price_request(model_id: str, region: str, way: str, custom: bool = True) -> dict:
-    """The pricing:GetProducts request for tokens; way is "input" or "output". Raises PriceError."""
-    name = _name(model_id, USAGE)
-    if name is None or region not in BILLING_CODE:
-        raise PriceError(f"how AWS bills answers of {model_id} in {region} is not known here. "
-                         "Fix: look at https://aws.amazon.com/bedrock/pricing/")
-    usage = f"{BILLING_CODE[region]}-{USAGE[name]}-{way}-tokens{'-custom-model' if custom else ''}"
-    return {"ServiceCode": "AmazonBedrock",
-            "Filters": [{"Type": "TERM_MATCH", "Field": "usagetype", "Value": usage}]}
 
 
 def from_api(pricing, model_id: str, region: str, custom: bool = True) -> AnswerPrice:
@@ -125,8 +112,10 @@ def from_api(pricing, model_id: str, region: str, custom: bool = True) -> Answer
     pricing  boto3 client "pricing" in us-east-1, where that API lives
     custom   of a tuned model; False: of the base model
     """
-    (coming, date), (going, _) = (_usd(pricing, price_request(model_id, region, way, custom))
-                                  for way in ("input", "output"))
+    kind = "tokens-custom-model" if custom else "tokens"
+    (coming, date), (going, _) = (
+        bedrock_prices.usd(pricing, bedrock_prices.request(model_id, region, f"{way}-{kind}"), "1K tokens")
+        for way in ("input", "output"))
     return AnswerPrice(model_id, region, coming, going, f"{date} (price list API)")
 
 
@@ -141,7 +130,7 @@ def best_price(pricing, model_id: str, region: str, custom: bool = True) -> Answ
 def throughput_cost(model_id: str, region: str, units: int = 1) -> ThroughputCost:
     """What provisioned throughput without commitment costs, as far as the table knows."""
     seen, table = SEEN_THROUGHPUT.get(region, ("", {}))
-    name = _name(model_id, table)
+    name = bedrock_prices.name_of(model_id, table)
     return ThroughputCost(model_id, region, units, table.get(name), seen if name else "")
 
 
@@ -160,19 +149,3 @@ def import_window_usd(units: int = 1, version: str = "v1.0") -> float | None:
     if version.partition(".")[0] != IMPORTED_UNIT_VERSION:
         return None
     return units * IMPORTED_UNIT_MINUTE * IMPORT_WINDOW_S / 60
-
-
-def _usd(pricing, request: dict) -> tuple[float, str]:
-    for text in pricing.get_products(**request)["PriceList"]:
-        product = json.loads(text) if isinstance(text, str) else text
-        for term in product["terms"].get("OnDemand", {}).values():
-            for dimension in term["priceDimensions"].values():
-                usd = float(dimension["pricePerUnit"].get("USD", 0))
-                if usd > 0 and "1k tokens" in (dimension.get("unit") or "1k tokens").lower():
-                    return usd, term.get("effectiveDate", "")[:10]
-    raise PriceError(f"AWS lists no price for {request['Filters'][0]['Value']}")
-
-
-def _name(model_id: str, table) -> str | None:
-    """The table's name for a model id, a foundation model's ARN or a custom model's ARN."""
-    return next((name for name in table if name in model_id), None)
