@@ -29,7 +29,9 @@ SEEN = {"us-east-1": {"amazon.nova-micro": (0.000035, 0.00014, "2026-11"),
                       "amazon.nova-lite": (0.00006, 0.00024, "2026-11"),
                       "amazon.nova-2-lite": (0.00033, 0.00275, "2026-08")}}
 # The same of custom models, which have usage types of their own, …-custom-model. Of Nova Micro's and Lite's
-# no price was found. By the same note, Nova 2 Lite's base model costs a tenth more than its custom ones.
+# no price was found, but AWS says that customized Nova models are asked "at the standard rate for the model"
+# (https://aws.amazon.com/blogs/machine-learning/customize-amazon-nova-models-with-amazon-bedrock-fine-tuning,
+# 2026-11). By the same note as above, Nova 2 Lite's base model costs a tenth more than its custom ones.
 SEEN_CUSTOM = {"us-east-1": {"amazon.nova-2-lite": (0.0003, 0.0025, "2026-08")}}
 # USD an hour of one model unit without commitment: USE1-Nova2.0Lite-ProvisionedThroughput-NoCommit-ModelUnits
 # in AWS's price list, read 2026-08. Nova Micro's was not found.
