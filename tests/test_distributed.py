@@ -13,6 +13,8 @@ from safetensors.torch import load
 from tiny_chat import TRAINING, chat_rows
 from tuneaws.metrics import METRIC_DEFINITIONS
 
+import distributed  # isort: skip  (the training script's folder is on the path since tiny_chat)
+
 ROWS = 49  # a step has 8 of them, so the last step has 1, and the second of two ranks none
 STEPS = 7
 # Runs the script, and keeps each rank's rows and its gradient of the first step.
@@ -187,6 +189,13 @@ def test_fsdp_deals_out_the_layers_and_says_so(runs):
     hosts, shared = ([runs[name].load(f"frozen-{rank}.pt") for rank in (0, 1)] for name in MANY)
     assert hosts[0] == hosts[1] == pytest.approx(sum(shared), rel=0.02)
     assert shared[0] < 0.51 * hosts[0]
+
+
+@pytest.mark.parametrize(("hosts", "processes", "expected"), [(1, 2, 2), (2, 1, 2), (2, 4, 4), (1, 1, 1)])
+def test_a_model_is_cut_up_within_a_host_that_has_several_processes(monkeypatch, hosts, processes, expected):
+    monkeypatch.setenv("WORLD_SIZE", str(hosts * processes))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    assert distributed.parts() == expected
 
 
 def test_stop_ends_all_ranks_after_the_same_step_and_keeps_the_adapter(shared, base):

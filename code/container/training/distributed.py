@@ -96,13 +96,22 @@ def leave() -> None:
         os._exit(0)
 
 
+def parts() -> int:
+    """Into how many parts shard() cuts a model: one for each process of a host, so that no layer is gathered
+    over the network; one for each host, where a host has one process.
+    """
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", world()))
+    return here if here > 1 else world()
+
+
 def shard(model, device: str) -> int:
     """Deal a model's frozen weights out to the ranks (FSDP), which bring a layer together to compute it.
 
     model    a PeftModel on the CPU; device "cuda" or "cpu" is where it goes
     Returns the layers dealt out. The adapter stays whole on every rank: it is small, and so its gradients,
     its optimizer and its checkpoints are those of any run. 4-bit weights are dealt out as they are.
-    Seen with two processes on CPUs only (2026-11): no machine with two GPUs was there.
+    Seen on CPUs only, two processes, and two on each of two hosts (2026-11): no machine with two GPUs
+    was there.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -111,7 +120,11 @@ def shard(model, device: str) -> int:
     trained = {each for each in model.parameters() if each.requires_grad}
     names = set(base._no_split_modules or ())
     layers = [module for module in base.modules() if type(module).__name__ in names]
-    mesh = init_device_mesh(device, (world(),))
+    copies = world() // parts()
+    if copies == 1:
+        mesh = init_device_mesh(device, (parts(),))
+    else:
+        mesh = init_device_mesh(device, (copies, parts()), mesh_dim_names=("copies", "parts"))
     for module in (*layers, model):  # the model last: it takes what no layer has, such as the embedding
         fully_shard(module, mesh=mesh, ignored_params=trained)
     place = local_rank() if device == "cuda" else "cpu"

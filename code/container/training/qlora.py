@@ -236,5 +236,5 @@ def wants_checkpointing(model, args, device: Device, longest_row: int) -> bool:
     feed_forward = getattr(config, "intermediate_size", getattr(config, "d_ff", 4 * config.hidden_size))
     activations = (34 * config.hidden_size + 9 * feed_forward) * tokens * layers
     logits = tokens * config.vocab_size * 12  # three float32 tensors meet in the backward pass of the loss
-    weights = model.get_memory_footprint() / (distributed.world() if args.fsdp else 1)
+    weights = model.get_memory_footprint() / (distributed.parts() if args.fsdp else 1)
     return weights + activations + logits > 0.7 * device.memory_bytes

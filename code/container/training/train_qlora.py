@@ -132,7 +132,7 @@ def make_run(args, source: str, tokenizer, examples: dict[str, list[dict]], enco
     trainable, total = model.get_nb_trainable_parameters()
     if args.fsdp:
         layers = distributed.shard(model, device.kind)
-        say(f"[model] weights of {layers} layers dealt out to {distributed.world()} processes")
+        say(f"[model] weights of {layers} layers dealt out to {distributed.parts()} processes")
         packed = use_per_row_attention(model)  # tried where the weights are now
     distributed.add_up_gradients_of_adapter_only(model)
     say(
