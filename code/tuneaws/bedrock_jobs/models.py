@@ -9,8 +9,9 @@ A model in its legacy phase takes no new jobs, and one past its end of life answ
 
 from botocore.exceptions import ClientError
 
+from tuneaws.bedrock_client import or_free
 from tuneaws.bedrock_data import BedrockDataError, family
-from tuneaws.bedrock_jobs.errors import BedrockJobError, or_free
+from tuneaws.bedrock_jobs.errors import BedrockJobError
 
 
 def tunable(bedrock) -> list:

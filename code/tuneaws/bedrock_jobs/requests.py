@@ -7,6 +7,7 @@
 
 from datetime import datetime, timezone
 
+from tuneaws.bedrock_client import tag_list
 from tuneaws.bedrock_data import BedrockDataError, Family, check_hyperparameters
 
 
@@ -20,7 +21,7 @@ def request(name: str, model_id: str, role_arn: str, training_uri: str, output_u
     values      hyperparameters() of the family
     tags        on the job and on the model: the clean-up finds things by them
     """
-    labels = [{"key": key, "value": value} for key, value in (tags or {}).items()]
+    labels = tag_list(tags)
     asked = {
         "jobName": name, "customModelName": name, "roleArn": role_arn, "baseModelIdentifier": model_id,
         "customizationType": "FINE_TUNING", "hyperParameters": dict(values),

@@ -9,7 +9,8 @@ import time
 
 from botocore.exceptions import ClientError
 
-from tuneaws.bedrock_jobs.errors import BedrockJobError, on_aws, or_free
+from tuneaws.bedrock_client import carries, on_aws, or_free
+from tuneaws.bedrock_jobs.errors import BedrockJobError
 
 ENDED = ("Completed", "Failed", "Stopped")
 TUNE_FIRST = "tune one first: lesson 14 (make lesson N=14) or python code/train_bedrock.py"
@@ -59,7 +60,7 @@ def find(bedrock, tags: dict, status: str | None = None, limit: int = 100):
         sortBy="CreationTime", sortOrder="Descending", PaginationConfig={"MaxItems": limit}, **wanted)
     for page in pages:
         for job in page["modelCustomizationJobSummaries"]:
-            if _carries(bedrock, job["jobArn"], tags):
+            if carries(bedrock, job["jobArn"], tags):
                 yield job
 
 
@@ -95,13 +96,6 @@ def stop(bedrock, name: str, wait_s: float = 300, poll_s: float = 1) -> dict:
                                   "Fix: look again with bedrock_jobs.get()")
         time.sleep(poll_s)
     return job
-
-
-def _carries(bedrock, arn: str, tags: dict) -> bool:
-    if not tags:
-        return True
-    there = {tag["key"]: tag["value"] for tag in bedrock.list_tags_for_resource(resourceARN=arn)["tags"]}
-    return all(there.get(key) == value for key, value in tags.items())
 
 
 def _of_the_role(code: str, said: str) -> bool:

@@ -5,7 +5,8 @@ import tempfile
 from botocore.exceptions import ClientError
 
 from tuneaws import bedrock_data, handover
-from tuneaws.bedrock_jobs.errors import FREE_WAY, BedrockJobError
+from tuneaws.bedrock_client import FREE_WAY
+from tuneaws.bedrock_jobs.errors import BedrockJobError
 from tuneaws.bedrock_jobs.models import gate
 from tuneaws.bedrock_jobs.pricing import TuningCost, best_price, price
 from tuneaws.bedrock_jobs.requests import hyperparameters, new_name, request

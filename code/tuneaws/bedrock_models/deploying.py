@@ -13,8 +13,9 @@ import time
 
 from botocore.exceptions import ClientError
 
+from tuneaws.bedrock_client import or_free
 from tuneaws.bedrock_models import costs, requests
-from tuneaws.bedrock_models.errors import FREE_WAY, BedrockModelError
+from tuneaws.bedrock_models.errors import BedrockModelError
 
 READY = {"Active": True, "InService": True, "Completed": True, "Creating": False, "Updating": False,
          "InProgress": False}
@@ -34,7 +35,7 @@ def deploy(bedrock, model_arn: str, name: str, tags: dict | None = None, ttl_s: 
     if found is None:
         expires = requests.after(ttl_s) if ttl_s else None
         asked = requests.deployment_request(name, model_arn, tags, expires)
-        return send(bedrock.create_custom_model_deployment, asked, name)["customModelDeploymentArn"]
+        return send(bedrock, "create_custom_model_deployment", asked, name)["customModelDeploymentArn"]
     arn = found["customModelDeploymentArn"]
     if found["status"] == "Failed":
         why = found.get("failureMessage", "no reason given")
@@ -65,10 +66,10 @@ def provision(bedrock, model_arn: str, name: str, units: int = 1, tags: dict | N
     cost = costs.throughput_cost(model_arn, bedrock.meta.region_name, units)
     if yes is not True:
         raise BedrockModelError(f"{cost}\nNothing was bought.\nFix: deploy() answers on demand, for tokens; "
-                                f"or provision(..., yes=True) if you mean it,\n{FREE_WAY}")
+                                f"or provision(..., yes=True) if you mean it{or_free(bedrock)}")
     print(cost)
     asked = requests.throughput_request(name, model_arn, units, tags)
-    return send(bedrock.create_provisioned_model_throughput, asked, name)["provisionedModelArn"]
+    return send(bedrock, "create_provisioned_model_throughput", asked, name)["provisionedModelArn"]
 
 
 def describe(bedrock, arn: str) -> dict:
@@ -131,10 +132,13 @@ def _by_name(bedrock, name: str) -> dict | None:
         raise
 
 
-def send(call, asked: dict, name: str) -> dict:
-    """Send a request; explain what AWS does not take."""
+def send(bedrock, operation: str, asked: dict, name: str) -> dict:
+    """Send a request, for something of this name; explain what AWS does not take.
+
+    operation  as boto3 calls it
+    """
     try:
-        return call(**asked)
+        return getattr(bedrock, operation)(**asked)
     except ClientError as err:
         code, said = err.response["Error"]["Code"], err.response["Error"]["Message"]
         fixes = {
@@ -148,4 +152,4 @@ def send(call, asked: dict, name: str) -> dict:
         if code not in fixes:
             raise
         raise BedrockModelError(f"Bedrock did not take {name!r}: nothing was made.\n"
-                                f"AWS said: {code}: {said}\nFix: {fixes[code]},\n{FREE_WAY}") from err
+                                f"AWS said: {code}: {said}\nFix: {fixes[code]}{or_free(bedrock)}") from err

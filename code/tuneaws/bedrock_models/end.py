@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import ClientError
 
+from tuneaws.bedrock_client import carries, tags_of
 from tuneaws.bedrock_models import costs, requests
 from tuneaws.bedrock_models.errors import BedrockModelError
 
@@ -79,7 +80,7 @@ def find(bedrock, tags: dict) -> list:
     for kind in KINDS:
         for page in bedrock.get_paginator(kind.lister).paginate():
             things = [_thing(kind, row) for row in page[kind.rows]]
-            found += [thing for thing in things if _carries(bedrock, thing.arn, tags)]
+            found += [thing for thing in things if carries(bedrock, thing.arn, tags)]
     return found
 
 
@@ -147,7 +148,7 @@ def delete_expired(bedrock, tags: dict) -> list:
 
 def time_left(bedrock, arn: str) -> float | None:
     """Seconds until the time of a deployment is over; under 0 when it is, None when it has none."""
-    expires = requests.read_time(_tags(bedrock, arn).get(requests.EXPIRES))
+    expires = requests.read_time(tags_of(bedrock, arn).get(requests.EXPIRES))
     return (expires - datetime.now(timezone.utc)).total_seconds() if expires else None
 
 
@@ -196,12 +197,3 @@ def _is_there(bedrock, kind: Kind, arn: str) -> bool:
 def _thing(kind: Kind, row: dict) -> Thing:
     return Thing(kind.name, row[kind.label], row[kind.arn], row.get("status", "Active"), row[kind.created],
                  row.get(kind.model) or "", row.get("modelUnits", 1))
-
-
-def _tags(bedrock, arn: str) -> dict:
-    return {tag["key"]: tag["value"] for tag in bedrock.list_tags_for_resource(resourceARN=arn)["tags"]}
-
-
-def _carries(bedrock, arn: str, tags: dict) -> bool:
-    there = _tags(bedrock, arn) if tags else {}
-    return all(there.get(key) == value for key, value in tags.items())

@@ -31,7 +31,7 @@ def import_model(bedrock, name: str, role_arn: str, uri: str, tags: dict | None 
     Raises    BedrockModelError
     """
     asked = requests.import_request(name, role_arn, uri, tags)
-    return send(bedrock.create_model_import_job, asked, name)["jobArn"]
+    return send(bedrock, "create_model_import_job", asked, name)["jobArn"]
 
 
 def stage(s3, job: dict, to: str) -> str:

@@ -7,7 +7,8 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tuneaws.bedrock_models.errors import FREE_WAY, BedrockModelError
+from tuneaws.bedrock_client import FREE_WAY
+from tuneaws.bedrock_models.errors import BedrockModelError
 
 # Worth another try: a quota that is used up for now, a model that is being loaded, AWS out of machines.
 # API_runtime_Converse (2026-11); an imported model that nobody asked for a while is not loaded

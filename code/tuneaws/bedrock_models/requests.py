@@ -13,6 +13,8 @@ import json
 import re
 from datetime import datetime, timedelta, timezone
 
+from tuneaws.bedrock_client import tag_list
+
 EXPIRES = "expires"  # the tag that says until when a deployment may live, in UTC; AWS does not act on it
 MAX_NAME = 63  # of deployment, import job, model and throughput (botocore 1.44.5, bedrock)
 
@@ -79,11 +81,6 @@ def invoke_request(model_id: str, messages, max_tokens: int | None = None, tempe
     body = {"messages": turns, **{name: value for name, value in limits.items() if value is not None}}
     return {"modelId": model_id, "contentType": "application/json", "accept": "application/json",
             "body": json.dumps(body, ensure_ascii=False)}
-
-
-def tag_list(tags: dict | None) -> list:
-    """{"course": "tuneaws"} as Bedrock writes it: [{"key": "course", "value": "tuneaws"}]."""
-    return [{"key": key, "value": value} for key, value in (tags or {}).items()]
 
 
 def check_name(name: str) -> None:
