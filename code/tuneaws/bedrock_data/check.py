@@ -4,8 +4,8 @@
     print(report)                         # "train.jsonl line 7: …"
     if not report.ok: ...
 
-A customization job reads its files minutes after it was started, and ends at the first problem. Files are
-read line by line, so one may be larger than memory.
+A customization job reads its files after it was started, and fails for one bad line. Files are read line by
+line, so one may be larger than memory.
 """
 
 import json

@@ -84,9 +84,10 @@ def breaches(record, family: Family) -> Iterator[tuple[str, str, str]]:
 
 
 def shown(value, width: int = 60) -> str:
-    """A value as JSON, cut: what an error shows."""
+    """A value as JSON, cut: what an error shows, with the characters of the value itself."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= width else f"{text[:width]}… ({len(text):,} characters)"
+    length = len(value if isinstance(value, str) else text)
+    return text if len(text) <= width else f"{text[:width]}… ({length:,} characters)"
 
 
 def texts(record: dict) -> Iterator[tuple[str, str]]:
