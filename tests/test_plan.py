@@ -5,6 +5,7 @@ import statistics
 import pytest
 from tuneaws import job_costs, plan, prices, speeds
 from tuneaws.plan import choosing, measured, rates
+from tuneaws.plan.own import run_of
 from tuneaws.sizing.activations import Setting
 from tuneaws.sizing.catalogue import find, parameters
 from tuneaws.sizing.memory import memory_needed
@@ -50,6 +51,36 @@ def test_the_range_of_an_answer_holds_nine_of_ten_measured_runs():
     inside = [run for run in runs if 1 / measured.spread() <= measured.planned(run)[0] / run.tokens_per_s
               <= measured.spread()]
     assert 0.9 <= len(inside) / len(runs) < 1 and measured.spread() < 1.2
+
+
+def own_job(**changes) -> dict:
+    """The description of a completed job of the course."""
+    job = {
+        "TrainingJobName": "mine", "ResourceConfig": {"InstanceType": "ml.g5.12xlarge", "InstanceCount": 2},
+        "HyperParameters": {"model_id": '"meta-llama/Llama-3.2-1B-Instruct"', "lora_r": "16",
+                            "per_device_train_batch_size": "2", "quantization": '"nf4"',
+                            "sagemaker_torch_distributed_enabled": "true"},
+        "FinalMetricDataList": [{"MetricName": "train:tokens_per_s", "Value": 20_000.0}],
+    }  # fmt: skip
+    return {**job, **changes}
+
+
+def test_a_job_of_your_own_is_a_run_on_all_gpus_that_trained(monkeypatch):
+    run = run_of(own_job(), 200)
+    assert (run.gpu, run.gpus, run.sharded, run.tokens_per_s) == ("A10G", 8, False, 20_000)
+    assert (run.setting.method, run.setting.rows, run.setting.tokens) == ("qlora", 2, 200)
+    alone = {"model_id": "llama-3.2-1b", "quantization": '"none"'}
+    run = run_of(own_job(HyperParameters=alone), 200)
+    assert (run.gpus, run.setting.method) == (1, "lora"), "without torch_distributed one GPU trains"
+    for changes in ({"HyperParameters": {"model_id": '"pocketaws/chat-1m"'}}, {"FinalMetricDataList": []},
+                    {"ResourceConfig": {"InstanceType": "ml.m5.xlarge"}}):
+        assert run_of(own_job(**changes), 200) is None
+
+    monkeypatch.setattr("tuneaws.training_jobs.find", lambda *_: [{"TrainingJobName": "mine"}])
+    monkeypatch.setattr("tuneaws.training_jobs.get", lambda *_: own_job())
+    (row,) = plan.own_jobs(None, {}, row_tokens=200)
+    assert (row["source"], row["GPUs"], row["tokens/s"]) == ("mine", "8 x A10G", 20_000)
+    assert row["error"] == f"{row['planned'] / 20_000 - 1:+.0%}" and row["GB"] is None
 
 
 # --- memory in parts

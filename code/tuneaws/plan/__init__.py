@@ -12,13 +12,15 @@
     rates      the seconds of a batch, from the operations, the bytes and the bus of a machine
     choosing   every instance, setting and number of instances that holds the model; the answers
     measured   runs that others published, and the error against each
+    own        your own jobs on AWS, and the error against each
     figure     measured against planned
 """
 
 from tuneaws.plan.choosing import Answer, PlanError, answers, best, speed, table
 from tuneaws.plan.figure import plot_errors
 from tuneaws.plan.measured import RUNS, errors, summary
+from tuneaws.plan.own import own_jobs
 from tuneaws.plan.rates import tokens_per_s
 
-__all__ = ["RUNS", "Answer", "PlanError", "answers", "best", "errors", "plot_errors", "speed", "summary",
-           "table", "tokens_per_s"]
+__all__ = ["RUNS", "Answer", "PlanError", "answers", "best", "errors", "own_jobs", "plot_errors", "speed",
+           "summary", "table", "tokens_per_s"]

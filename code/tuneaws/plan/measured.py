@@ -209,30 +209,3 @@ def spread() -> float:
     runs = [run for run in RUNS if run.ours and run.tokens_per_s]
     ratios = sorted(abs(math.log(planned(run)[0] / run.tokens_per_s)) for run in runs)
     return math.exp(ratios[math.ceil(0.9 * len(ratios)) - 1])
-
-
-def own_jobs(sm, tags: dict, rows: int, row_tokens: int, checkpointing: bool = True) -> list[dict]:
-    """errors() of your own completed jobs, as far as model and instance are in the tables; aws only.
-
-    rows, row_tokens  of a forward pass; what a job trained on its metrics do not say
-    """
-    from tuneaws import prices, training_jobs
-    from tuneaws.sizing.catalogue import CatalogueError
-
-    found = []
-    for summary_ in training_jobs.find(sm, tags, "Completed"):
-        job = training_jobs.get(sm, summary_["TrainingJobName"])
-        asked = {key: text.strip('"') for key, text in job.get("HyperParameters", {}).items()}
-        speed = {row["MetricName"]: row["Value"] for row in job.get("FinalMetricDataList", [])}
-        machine = prices.INSTANCES.get(job["ResourceConfig"].get("InstanceType"), (0, 0, 0, "", 0, ""))
-        try:
-            model = find(asked.get("model_id", asked.get("base_model", "")))
-        except CatalogueError:
-            continue
-        if machine[2] and speed.get("train:tokens_per_s"):
-            method = "lora" if asked.get("quantization") == "none" else "qlora"
-            setting = Setting(method, row_tokens, rows, rank=int(asked.get("lora_r", 16)), padded=False,
-                              checkpointing=checkpointing)
-            found.append(Run(job["TrainingJobName"], model, setting, machine[3],
-                             tokens_per_s=speed["train:tokens_per_s"]))
-    return errors(found)
