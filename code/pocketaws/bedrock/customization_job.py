@@ -18,12 +18,11 @@ Statuses and phases are those of API_GetModelCustomizationJob and API_StatusDeta
 import copy
 import threading
 
-from pocketaws.bedrock.tables import Resource
+from pocketaws.bedrock.tables import MAX_FAILURE_MESSAGE, Resource
 from pocketaws.sagemaker.job import now
 
 PHASES = ("validation", "dataProcessing", "training")
 ENDED = ("Completed", "Failed", "Stopped")
-MAX_FAILURE_MESSAGE = 2048  # characters, botocore's ErrorMessage shape of Get
 # Members of CreateModelCustomizationJob that Get gives back as they came.
 ECHOED = ("jobName", "clientRequestToken", "roleArn", "trainingDataConfig", "outputDataConfig", "vpcConfig",
           "customizationConfig")  # fmt: skip

@@ -6,12 +6,10 @@ loaded and has given a token.
 
 from pocketaws.bedrock import checks, custom_models, warming
 from pocketaws.bedrock.served_models import check_access, check_not_ended
-from pocketaws.bedrock.tables import Resource, in_use, not_found, select
+from pocketaws.bedrock.tables import MAX_FAILURE_MESSAGE, Resource, in_use, not_found, select
 from pocketaws.errors import validation_error
 from pocketaws.operations import operation
 from pocketaws.sagemaker.job import now
-
-MAX_FAILURE_MESSAGE = 2048  # characters, botocore's ErrorMessage shape
 
 
 class Deployment(Resource):

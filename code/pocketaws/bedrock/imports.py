@@ -13,7 +13,7 @@ from pocketaws import folders, s3_files
 from pocketaws.aws_clients import AwsClients
 from pocketaws.bedrock import checks, model_files
 from pocketaws.bedrock.imported_models import ImportedModel
-from pocketaws.bedrock.tables import Resource, in_use, select
+from pocketaws.bedrock.tables import MAX_FAILURE_MESSAGE, Resource, in_use, select
 from pocketaws.errors import AwsError, validation_error
 from pocketaws.operations import operation
 from pocketaws.sagemaker.job import now
@@ -38,7 +38,7 @@ class ImportJob(Resource):
 
     def end(self, failure: str = "", model_arn: str | None = None) -> None:
         """Completed with a model, or Failed."""
-        self.failure_message, self.model_arn = failure[:2048], model_arn
+        self.failure_message, self.model_arn = failure[:MAX_FAILURE_MESSAGE], model_arn
         self.last_modified = self.ended_at = now()
         self.status = "Failed" if failure else "Completed"
 

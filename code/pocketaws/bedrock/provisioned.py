@@ -13,7 +13,7 @@ import json
 
 from pocketaws.bedrock import checks, custom_models, warming
 from pocketaws.bedrock.served_models import check_usable
-from pocketaws.bedrock.tables import Resource, in_use, select
+from pocketaws.bedrock.tables import MAX_FAILURE_MESSAGE, Resource, in_use, select
 from pocketaws.errors import AwsError, validation_error
 from pocketaws.operations import operation
 from pocketaws.sagemaker.job import now
@@ -54,7 +54,7 @@ class Provisioned(Resource):
     def failed(self, why: str) -> None:
         """The model that is wanted does not answer."""
         self.status = "Failed" if self.status == "Creating" else "InService"
-        self.desired, self.failure_message, self.last_modified = self.model, why[:2048], now()
+        self.desired, self.failure_message, self.last_modified = self.model, why[:MAX_FAILURE_MESSAGE], now()
 
     def summary(self) -> dict:
         """A ProvisionedModelSummary."""

@@ -13,6 +13,7 @@ from pocketaws.sagemaker.job import now
 from pocketaws.sagemaker.jobs import page, when
 
 ID_CHARACTERS = string.ascii_lowercase + string.digits
+MAX_FAILURE_MESSAGE = 2048  # characters, botocore's ErrorMessage shape
 PAGE = 1000  # the most that a List operation of Bedrock gives at once, and what it gives unasked
 
 

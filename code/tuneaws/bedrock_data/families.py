@@ -20,10 +20,9 @@ SCHEMA_VERSION = "bedrock-conversation-2024"
 # "Use approximately 6 characters per token to estimate the number of tokens", and "Character quota per
 # sample: token quota x 6 (estimated)" (model-customization-prepare.html, 2026-11). Tokenizers are not public.
 CHARACTERS_PER_TOKEN = 6
-GIGABYTE = 1024**3
 # The page names no size for Llama and Nova; chosen: the largest object that one S3 PUT takes, 5 GB
 # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html, 2026-11).
-ONE_PUT = 5 * GIGABYTE
+ONE_PUT = 5 * 1024**3
 
 
 class BedrockDataError(ValueError):
@@ -98,8 +97,9 @@ PREMIER = {"epochCount": Hyperparameter(1, 5, "2"), "batchSize": Hyperparameter(
 # One system text and 1,000 validation records: AWS's dataset_validation.py for Llama (github.com/aws-samples/
 # amazon-bedrock-samples, custom-models/bedrock-fine-tuning/meta-llama/dataset_validation).
 LLAMA_FILES = {"max_validation": 1_000, "max_system": 1}
-# Titan's smallest number of records is not documented; chosen: Llama's 100.
-TITAN_FILES = {"training_bytes": GIGABYTE, "validation_bytes": GIGABYTE // 10}
+# Titan's smallest number of records is not documented; chosen: Llama's 100. "1 GB" and "100 MB" may be either
+# kind; chosen: the smaller one.
+TITAN_FILES = {"training_bytes": 10**9, "validation_bytes": 10**8}
 
 FAMILIES = {each.name: each for each in (
     Family("nova", "conversation", r"amazon\.nova-(micro|lite|pro)-v1", 8, 20_000, 32_000, NOVA,
