@@ -11,6 +11,7 @@ import pytest
 from bedrock_broken_files import FILES, LLAMA31, VERSION, chat, lines, messages, pair
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from pocketaws.bedrock import foundation_models
 from pocketaws.bedrock_tuning import training_rules
 from tuneaws import bedrock_data, bedrock_jobs
 
@@ -167,6 +168,23 @@ def test_our_check_refuses_exactly_the_records_that_the_local_aws_refuses(name, 
         theirs = {problem.line for problem in training_rules.problems(file, name)} - {0}
     assert ours == theirs and 200 < len(ours) < 2000, sorted(ours ^ theirs)[:5]
     print(f"{name}: {len(ours)} of 2,000 changed records refused by both")
+
+
+def test_both_hold_every_family_to_the_same_numbers():
+    theirs, one_put = foundation_models.families(), 5 * 1024**3
+    assert set(theirs) <= set(bedrock_data.FAMILIES) and len(theirs) >= 6
+    for name, row in theirs.items():
+        ours = bedrock_data.FAMILIES[name]
+        assert (ours.schema, ours.together, ours.validation) == (
+            row["schema"], row.get("records_together", False), row.get("validation", True)), name
+        assert (ours.min_records, ours.max_records, ours.max_validation, ours.max_tokens) == (
+            row["min_records"], row["max_records"], row.get("max_validation"), row["max_tokens"]), name
+        assert (ours.training_bytes, ours.validation_bytes) == (
+            row.get("max_training_bytes", one_put), row.get("max_validation_bytes", one_put)), name
+        values = {key: (each.low, each.high, each.default, each.whole)
+                  for key, each in ours.hyperparameters.items()}
+        assert values == {key: (each["min"], each["max"], each["default"], each["kind"] == "integer")
+                          for key, each in row["hyperparameters"].items()}, name
 
 
 # --- sent anyway: the local AWS refuses each of them too, by the same line and rule
