@@ -395,6 +395,29 @@ def test_the_median_rule_is_awss():
     assert not early_stopping.lags_behind([0.5, 0.5, 9.0], earlier, maximize=False), "none came so far"
 
 
+def test_a_combination_that_a_quota_kept_back_is_tried_later(aws):
+    """Three ranks, room for one job at a time: none is left out, and none is drawn a second time."""
+    tuning = TuningJob(request_for(aws, "Grid", jobs=None, parallel=3), "us-east-1", aws.state.account)
+    refusals = []
+
+    def launch(number, combination):
+        running = [job for job, _ in tuning.launched() if not job.ended.is_set()]
+        if running:
+            refusals.append(combination)
+            raise AwsError("ResourceLimitExceeded", "The account-level service limit is 1")
+        return create(aws)
+
+    Runner(tuning, strategies.GridSearch(read(Categorical=RANKS), None), launch, None).start()
+    for number in (1, 2, 3):
+        until(lambda number=number: len(tuning.launched()) == number, 20)
+        if number < 3:
+            asked = len(refusals)
+            until(lambda asked=asked: len(refusals) > asked + 1, 20)
+        tuning.launched()[-1][0].move("Completed")
+    assert tuning.ended.wait(20)
+    assert [each["lora_r"] for _, each in tuning.launched()] == RANKS["Values"]
+
+
 # --- with the real engine
 
 

@@ -40,6 +40,7 @@ class Runner:
         self._most = limits.get("MaxNumberOfTrainingJobs")
         self._until = time.monotonic() + limits.get("MaxRuntimeInSeconds", float("inf"))
         self._none_left = False
+        self._kept_back: dict | None = None  # a combination that a quota did not let start
         self._thread = threading.Thread(target=self._run, name=f"tuning {tuning.name}", daemon=True)
 
     def start(self) -> None:
@@ -84,7 +85,9 @@ class Runner:
             if self._most is not None and len(launched) >= self._most:
                 self._none_left = True
                 return
-            combination = self._strategy.next([each for _, each in launched], self._results())
+            combination = self._kept_back or self._strategy.next(
+                [each for _, each in launched], self._results()
+            )
             if combination is None:
                 self._none_left = True
                 return
@@ -92,8 +95,10 @@ class Runner:
                 job = self._launch(len(launched) + 1, combination)
             except AwsError as err:
                 if err.code == "ResourceLimitExceeded" and running:
+                    self._kept_back = combination
                     return
                 raise
+            self._kept_back = None
             self._tuning.note(job, combination)
             running += 1
 
