@@ -201,6 +201,7 @@ def test_what_converse_does_not_take_is_a_validation_exception_in_aws_words(runt
     ("model", "body", "words"),
     [
         (NOVA, "{", "Malformed input request, please reformat your input and try again."),
+        pytest.param(NOVA, "[" * 200_000, "Malformed input request, please reformat your input", id="deep"),
         (NOVA, "[]", "#: expected type: JSONObject, found: JSONArray"),
         (NOVA, "{}", "#: required key [messages] not found"),
         (NOVA, {"messages": [], "foo": 1}, "#: extraneous key [foo] is not permitted"),

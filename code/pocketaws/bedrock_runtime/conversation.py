@@ -27,6 +27,12 @@ NO_SYSTEM = (
 )
 # Families without system prompts: "Supported models and model features" of the Converse API (2026-11).
 WITHOUT_SYSTEM = ("titan",)
+# How an answer ended, as API_runtime_Converse has it (2026-11). Of a context that is full the page does not
+# say which models answer with model_context_window_exceeded; chosen, because it says what happened.
+STOP_REASONS = {
+    "end": "end_turn", "stop": "stop_sequence", "length": "max_tokens",
+    "context": "model_context_window_exceeded",
+}  # fmt: skip
 LEAST_TOP_P = 1e-6  # AWS takes 0: the first token, which is what this gives too
 
 

@@ -12,12 +12,6 @@ from pocketaws.errors import validation_error
 from pocketaws.operations import operation
 
 REFUSED = ("toolConfig", "guardrailConfig", "outputConfig")
-# How an answer ended, as API_runtime_Converse has it (2026-11). Of a context that is full the page does not
-# say which models answer with model_context_window_exceeded; chosen, because it says what happened.
-STOP_REASONS = {
-    "end": "end_turn", "stop": "stop_sequence", "length": "max_tokens",
-    "context": "model_context_window_exceeded",
-}  # fmt: skip
 
 
 @operation("bedrock-runtime", "Converse")
@@ -27,7 +21,7 @@ def converse(context, request: dict) -> dict:
     answer = asking.whole(context, model, question(request, model))
     return {
         "output": {"message": {"role": "assistant", "content": [{"text": answer.text}]}},
-        "stopReason": STOP_REASONS[answer.reason],
+        "stopReason": conversation.STOP_REASONS[answer.reason],
         "usage": usage(answer.input_tokens, answer.output_tokens),
         "metrics": {"latencyMs": latency_ms(context)},
         **_echoed(request),
@@ -61,7 +55,7 @@ class Events:
         except ServingError as err:
             raise asking.stream_error(err) from err
         yield {"contentBlockStop": {"contentBlockIndex": 0}}
-        yield {"messageStop": {"stopReason": STOP_REASONS[part.reason]}}
+        yield {"messageStop": {"stopReason": conversation.STOP_REASONS[part.reason]}}
         yield {"metadata": {
             "usage": usage(part.input_tokens, part.output_tokens),
             "metrics": {"latencyMs": latency_ms(self._context)},

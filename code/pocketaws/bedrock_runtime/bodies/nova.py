@@ -33,10 +33,6 @@ SCHEMA = Field(
     },
     required=("messages",),
 )  # fmt: skip
-REASONS = {
-    "end": "end_turn", "stop": "stop_sequence", "length": "max_tokens",
-    "context": "model_context_window_exceeded",
-}  # fmt: skip
 
 
 def question(body: bytes, model) -> Question:
@@ -61,7 +57,7 @@ def whole(answer: Whole) -> dict:
     """The body of a whole answer."""
     return {
         "output": {"message": {"content": [{"text": answer.text}], "role": "assistant"}},
-        "stopReason": REASONS[answer.reason],
+        "stopReason": conversation.STOP_REASONS[answer.reason],
         "usage": _usage(answer),
     }
 
@@ -74,7 +70,7 @@ def events(parts):
         if part.text:
             yield {"contentBlockDelta": {"delta": {"text": part.text}, "contentBlockIndex": 0}}, None
     yield {"contentBlockStop": {"contentBlockIndex": 0}}, None
-    yield {"messageStop": {"stopReason": REASONS[part.reason]}}, None
+    yield {"messageStop": {"stopReason": conversation.STOP_REASONS[part.reason]}}, None
     yield {"metadata": {"usage": _usage(part), "metrics": {}, "trace": {}}}, part
 
 

@@ -43,7 +43,7 @@ def read(body: bytes, schema: Field) -> dict:
     """The body as an object that fits the schema. Raises ValidationException."""
     try:
         data = json.loads(body)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise malformed("") from err
     complaints = list(_complaints(data, schema, "#"))
     if len(complaints) > 1:
