@@ -5,9 +5,8 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
-MAX_TOKENS = (
-    1024  # the local base model was trained on conversations of up to so many; longer ones lose their start
-)
+# The local base model was trained on conversations of up to so many; longer ones lose their start.
+MAX_TOKENS = 1024
 BATCH = 1024  # lines tokenized at a time
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuneaws import buckets
 from tuneaws.bedrock_data.check import CheckReport, check
 from tuneaws.bedrock_data.convert import ConvertReport, convert
 from tuneaws.bedrock_data.families import Family
@@ -35,7 +36,7 @@ def from_frozen_rows(s3, rows: dict, folder, family: Family) -> Prepared:
     """
     sources = {}
     for name in ROWS:
-        bucket, _, prefix = rows[name].removeprefix("s3://").partition("/")
+        bucket, prefix = buckets.split_uri(rows[name])
         sources[name] = Path(folder) / "rows" / f"{name}.jsonl"
         sources[name].parent.mkdir(parents=True, exist_ok=True)
         s3.download_file(bucket, f"{prefix}{name}.jsonl", str(sources[name]))

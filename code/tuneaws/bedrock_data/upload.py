@@ -1,8 +1,7 @@
 """Put checked files where a customization job finds them."""
 
-from pathlib import Path
-
-from tuneaws.bedrock_data.check import CheckReport, check
+from tuneaws import buckets
+from tuneaws.bedrock_data.check import check
 from tuneaws.bedrock_data.families import Family
 
 
@@ -12,12 +11,9 @@ def upload(s3, bucket: str, prefix: str, training, family: Family, validation=No
     s3      boto3 S3 client. The bucket must be in the region of the job
     Raises  BedrockDataError with every problem, and nothing is uploaded
     """
-    report: CheckReport = check(training, family, validation)
-    report.raise_if_wrong()
+    check(training, family, validation).raise_if_wrong()
     uris = {}
     for name, path in (("training", training), ("validation", validation)):
         if path is not None:
-            key = f"{prefix.strip('/')}/{name}/{Path(path).name}".lstrip("/")
-            s3.upload_file(str(path), bucket, key)
-            uris[name] = f"s3://{bucket}/{key}"
+            uris[name] = buckets.upload_file(s3, path, bucket, f"{prefix.strip('/')}/{name}")
     return uris

@@ -41,7 +41,7 @@ def losses(s3, job: dict) -> list:
 
 def output_of(job: dict) -> tuple:
     """(bucket, prefix) that a job writes to: ("b", "bedrock/model-customization-job-abc123def456/")."""
-    bucket, _, prefix = job["outputDataConfig"]["s3Uri"].removeprefix("s3://").partition("/")
+    bucket, prefix = buckets.split_uri(job["outputDataConfig"]["s3Uri"])
     folder = f"model-customization-job-{job['jobArn'].rpartition('/')[2]}/"
     return bucket, f"{prefix.rstrip('/')}/{folder}".lstrip("/")
 
