@@ -112,7 +112,7 @@ def test_a_refusal_names_service_and_operation_in_each_protocol(url):
     asked = [
         ("sagemaker", "list_transform_jobs", {}, "sagemaker ListTransformJobs"),  # json 1.1
         ("pricing", "describe_services", {}, "pricing DescribeServices"),  # json 1.1
-        ("bedrock", "list_foundation_models", {}, "bedrock ListFoundationModels"),  # rest-json
+        ("bedrock", "list_guardrails", {}, "bedrock ListGuardrails"),  # rest-json
         ("iam", "list_organizations_features", {}, "iam ListOrganizationsFeatures"),  # query
         ("cloudwatch", "describe_alarm_history", {}, "cloudwatch DescribeAlarmHistory"),
         ("ec2", "describe_vpcs", {}, "ec2 DescribeVpcs"),  # ec2

@@ -173,8 +173,8 @@ dist.barrier()
     ("deed", "words"),
     [
         ('raise ValueError("row 17 has no answer")', ['ErrorMessage "ValueError: row 17 has no answer"']),
-        # what sys.exit prints has no rank in front of it
-        ('sys.exit("ValueError: lora_r is large")', ['ErrorMessage "ValueError: lora_r is large"']),
+        # what sys.exit prints has no rank in front of it, so a line of the other rank can follow it
+        ('sys.exit("ValueError: lora_r is large")', ['ErrorMessage "ValueError: lora_r is large']),
         ("os.kill(os.getpid(), 9)", ["Signal 9 (SIGKILL) received by PID", "(rank 1"]),
     ],
     ids=["an exception", "a sentence", "a signal"],
