@@ -10,11 +10,11 @@ An id covers its longer forms too: "amazon.nova-micro-v1:0" stands for "amazon.n
 and "*" for every model.
 """
 
-import json
 from datetime import datetime, timezone
 
 from pocketaws.bedrock.foundation_models import ENDED, LEGACY, FoundationModel
 from pocketaws.errors import AwsError
+from pocketaws.home_files import read_json
 
 ACCESS = "bedrock_access.json"
 KINDS = ("denied", "legacy", "ended")
@@ -40,12 +40,9 @@ def _covers(ids: list, model: FoundationModel) -> bool:
 
 def _read(home) -> dict:
     path = home / ACCESS
-    if not path.exists():
+    content = read_json(path, "InternalServerException")
+    if content is None:
         return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as err:
-        raise AwsError("InternalServerException", f"{path} is not JSON: {err}", 500) from err
     lists = isinstance(content, dict) and all(isinstance(ids, list) for ids in content.values())
     if not lists or set(content) - set(KINDS):
         wanted = f"an object of {', '.join(KINDS)}, each a list of ids"

@@ -10,12 +10,12 @@ AWS's own quotas are requests and tokens a minute for each model of an account a
 (docs.aws.amazon.com/general/latest/gr/bedrock.html, 2026-11).
 """
 
-import json
 import threading
 import time
 from collections import defaultdict, deque
 
 from pocketaws.errors import AwsError
+from pocketaws.home_files import read_json
 
 FILE = "bedrock_throttle.json"
 WINDOW_S = 60.0
@@ -49,12 +49,9 @@ def timeout_s(home) -> float | None:
 
 def _read(home) -> dict:
     path = home / FILE
-    if not path.exists():
+    content = read_json(path, "InternalServerException")
+    if content is None:
         return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as err:
-        raise AwsError("InternalServerException", f"{path} is not JSON: {err}", 500) from err
     if not isinstance(content, dict) or set(content) - set(NUMBERS):
         raise AwsError("InternalServerException", f"{path} is not an object of {', '.join(NUMBERS)}.", 500)
     for name, value in content.items():

@@ -14,9 +14,9 @@ BillableTimeInSeconds of a spot job is its TrainingTimeInSeconds "after Spot dis
 is AWS says only afterwards, so here it is what the file says, and none without it.
 """
 
-import json
 
 from pocketaws.errors import AwsError
+from pocketaws.home_files import read_json
 
 DENIED, CAPACITY, SPOT_PRICE = "denied.json", "capacity.json", "spot_price.json"
 # FailureReason in AWS's words, as reported in github.com/DIAGNijmegen/rse-grand-challenge/issues/2631.
@@ -56,12 +56,9 @@ def spot_share(home, request: dict) -> float:
 
 def _read(home, name: str, kind: type):
     path = home / name
-    if not path.exists():
+    content = read_json(path, "InternalFailure")
+    if content is None:
         return kind()
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as err:
-        raise AwsError("InternalFailure", f"{path} is not JSON: {err}", 500) from err
     if not isinstance(content, kind):
         raise AwsError("InternalFailure", f"{path} is a {type(content).__name__}, not a {kind.__name__}", 500)
     return content
