@@ -26,6 +26,7 @@ from botocore.exceptions import BotoCoreError, EventStreamError
 from tuneaws.bedrock_models.errors import BedrockModelError
 from tuneaws.bedrock_models.patience import patiently
 from tuneaws.bedrock_models.requests import converse_request, invoke_request
+from tuneaws.chat import Conversation
 
 # Nova may take 60 minutes (docs.aws.amazon.com/nova/latest/userguide/complete-request-schema.html, 2026-11).
 READ_TIMEOUT_S = 3600
@@ -155,7 +156,7 @@ def generator(runtime, model_id: str, max_tokens: int = 80, workers: int = 8, te
     return generate
 
 
-class Chat:
+class Chat(Conversation):
     """A conversation that remembers what was said.
 
     talk = Chat(runtime, deployment_arn, system="Answer in one sentence.")
@@ -163,17 +164,4 @@ class Chat:
     """
 
     def __init__(self, runtime, model_id: str, system: str | None = None, **parameters):
-        self._send = lambda messages: stream(runtime, model_id, messages, **parameters)
-        self.messages = [{"role": "system", "content": system}] if system else []
-
-    def say(self, text: str, show: bool = True) -> str:
-        """Say something and return the answer. After an error the conversation is as it was before."""
-        said, pieces = [*self.messages, {"role": "user", "content": text}], []
-        for piece in self._send(said):
-            pieces.append(piece)
-            if show:
-                print(piece, end="", flush=True)
-        if show:
-            print()
-        self.messages = [*said, {"role": "assistant", "content": "".join(pieces)}]
-        return "".join(pieces)
+        super().__init__(lambda messages: stream(runtime, model_id, messages, **parameters), system)

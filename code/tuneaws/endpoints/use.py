@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EventStreamError
 
+from tuneaws.chat import Conversation
+
 # A real-time endpoint has 60 s for an answer, and 8 minutes for a streamed one
 # (https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints.html, 2026-11).
 ANSWER_WITHIN_S = 70
@@ -146,7 +148,7 @@ def generator(runtime, name: str, max_new_tokens: int = 80, serve: str = "huggin
     return generate
 
 
-class Chat:
+class Chat(Conversation):
     """A conversation that remembers what was said.
 
     talk = Chat(runtime, "tuneaws-tuned", system="Answer in one sentence.")
@@ -156,25 +158,8 @@ class Chat:
 
     def __init__(self, runtime, name: str, system: str | None = None, max_new_tokens: int | None = None,
                  **parameters):
-        self._send = lambda messages: stream(runtime, name, messages, max_new_tokens, **parameters)
-        self.messages = [{"role": "system", "content": system}] if system else []
-
-    def say(self, text: str, show: bool = True) -> str:
-        """Say something and return the answer. After an error the conversation is as it was before."""
-        said = [*self.messages, {"role": "user", "content": text}]
-        pieces = []
-        for piece in self._send(said):
-            pieces.append(piece)
-            if show:
-                print(piece, end="", flush=True)
-        if show:
-            print()
-        self.messages = [*said, {"role": "assistant", "content": "".join(pieces)}]
-        return "".join(pieces)
-
-    def forget(self) -> None:
-        """Start anew; a system message stays."""
-        self.messages = [m for m in self.messages[:1] if m["role"] == "system"]
+        super().__init__(lambda messages: stream(runtime, name, messages, max_new_tokens, **parameters),
+                         system)
 
 
 def chat_payload(messages, max_new_tokens: int | None = None, **parameters) -> dict:
