@@ -119,7 +119,8 @@ def run_lesson(path: Path, given: dict, out: Path, limit_s: float = LIMIT_S) -> 
     result.executed, log = out / f"{name}.ipynb", out / f"{name}.log"
     result.executed.parent.mkdir(parents=True, exist_ok=True)
     result.executed.unlink(missing_ok=True)
-    result.seconds, code = papermill(path, given, result.executed, log, environment(out), limit_s)
+    variables = {**environment(out), "TUNEAWS_LESSON": name}
+    result.seconds, code = papermill(path, given, result.executed, log, variables, limit_s)
     if code == 0:
         result.status = "passed"
         return result

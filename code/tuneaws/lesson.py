@@ -5,7 +5,9 @@
 """
 
 import numbers
+import os
 import textwrap
+from pathlib import PurePath
 
 WIDTH = 110  # columns of a line, so that nothing wraps in a notebook
 
@@ -27,6 +29,16 @@ def table(rows: list, columns: list | None = None) -> None:
         padded = [text.rjust(width) if number else text.ljust(width)
                   for text, width, number in zip(line, widths, right, strict=True)]
         print("  ".join(padded).rstrip())
+
+
+def current() -> str | None:
+    """The lesson that runs, such as "04_huggingface_estimator"; None outside a notebook.
+
+    run_course.py says it in TUNEAWS_LESSON, JupyterLab and Studio in JPY_SESSION_NAME, the notebook's path
+    (jupyter_server.services.sessions, 2.17).
+    """
+    said = os.environ.get("TUNEAWS_LESSON") or os.environ.get("JPY_SESSION_NAME") or ""
+    return PurePath(said).stem or None
 
 
 def check(*claims) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 import boto3
 from botocore import exceptions as boto_errors
 
-from tuneaws import buckets, environment, roles
+from tuneaws import buckets, calls, environment, roles
 
 CODE = Path(__file__).resolve().parents[1]
 START_WITHIN_S = 60
@@ -50,6 +50,7 @@ class Session:
         self.where, self.region, self.account = where, region, account
         self.boto, self.url, self.home = boto, url, home
         self.caller_arn, self._role_arn, self._clients = caller_arn, role_arn, {}
+        calls.install(boto, calls.Facts(where, region, account, caller_arn, home))
 
     def client(self, service: str):
         """A boto3 client such as client("s3"), made once."""
