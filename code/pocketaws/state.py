@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pocketaws.bedrock.tables import Tables
 from pocketaws.errors import AwsError
+from pocketaws.keeping.store import Store
 from pocketaws.sagemaker.jobs import Jobs
 from pocketaws.sagemaker.table import Table
 from pocketaws.sagemaker.warm_pools import WarmPools
@@ -27,6 +28,7 @@ class State:
         self.home, self.region, self.account, self.pid = home, region, ACCOUNT, os.getpid()
         self.keep_jobs = keep_jobs
         self.url = ""  # set once the port is known
+        self.store = Store(home / "state", beside=[home / "s3"])  # closed last: what ends is kept too
         self.jobs = Jobs()
         self.warm_pools = WarmPools(home / "warm_pools")
         self.models, self.endpoint_configs = Table("model"), Table("endpoint-config")
@@ -106,3 +108,4 @@ class State:
             thread.start()
         for thread in closing:
             thread.join()
+        self.store.close()
