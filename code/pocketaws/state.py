@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pocketaws.bedrock.tables import Tables
 from pocketaws.errors import AwsError
+from pocketaws.faults import Faults
 from pocketaws.keeping.store import Store
 from pocketaws.sagemaker.jobs import Jobs
 from pocketaws.sagemaker.table import Table
@@ -22,13 +23,15 @@ class State:
     home      folder of this local AWS
     region    the region of requests that do not name one
     keep_jobs leave the folders of ended jobs in home/jobs
+    store     a keeping.store.Store; None: nothing outlives this object
     """
 
-    def __init__(self, home: Path, region: str, keep_jobs: bool = False):
+    def __init__(self, home: Path, region: str, keep_jobs: bool = False, store=None):
         self.home, self.region, self.account, self.pid = home, region, ACCOUNT, os.getpid()
-        self.keep_jobs = keep_jobs
+        self.keep_jobs, self.store = keep_jobs, store
         self.url = ""  # set once the port is known
         self.store = Store(home / "state", beside=[home / "s3"])  # closed last: what ends is kept too
+        self.faults = Faults()
         self.jobs = Jobs()
         self.warm_pools = WarmPools(home / "warm_pools")
         self.models, self.endpoint_configs = Table("model"), Table("endpoint-config")
