@@ -7,6 +7,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+APPLICATION = "pocketaws-engine"  # in its User-Agent: faults.py lets these calls be
 ACCESS_KEY = "pocketaws"  # any key is accepted; this one says who asks
 
 
@@ -43,6 +44,7 @@ class AwsClients:
                         retries={"total_max_attempts": 3, "mode": "standard"},
                         s3={"addressing_style": "path"},
                         proxies={},
+                        user_agent_appid=APPLICATION,
                     ),
                 )
             return self._made[service]

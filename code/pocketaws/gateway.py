@@ -1,6 +1,7 @@
 """The WSGI application: says who may ask, finds the operation, and lets pocketaws or moto answer it.
 
     request → loopback only? → service and operation → own function | moto | an error that names the operation
+                                                     ↳ a fault, where faults.py was told to make some
 
 Every answer carries x-amzn-RequestId; every failure has AWS's shape for the protocol of the request.
 """
@@ -12,7 +13,7 @@ import uuid
 
 from moto.iam.models import get_account_id_from
 
-from pocketaws import __version__, calls, operations, own_calls
+from pocketaws import __version__, calls, faults, operations, own_calls
 from pocketaws.errors import AwsError, internal_error, render
 from pocketaws.event_stream import EventAnswer
 from pocketaws.passthrough import Moto
@@ -52,7 +53,10 @@ class Gateway:
                 answer = own_calls.answer(self.state, environ)
             else:
                 call = calls.read_call(environ, self.state.region)
-                answer = self._answer(call, environ)
+                fault = self.state.faults.draw(call, environ)
+                answer = faults.under(fault, call, lambda: self._answer(call, environ))
+        except faults.Cut:
+            raise
         except AwsError as err:
             log.info("%s %s: %s %s", call.service, call.name, err.code, err.message)
             answer = render(err, call.protocol, call.service, request_id)

@@ -1,9 +1,11 @@
-"""What pocketaws can be asked that AWS cannot: to interrupt a spot job.
+"""What pocketaws can be asked that AWS cannot: to interrupt a spot job, to make calls fail.
 
-    POST /_pocketaws/interrupt   {"TrainingJobName": "tuneaws-…"}
+    POST /_pocketaws/interrupt   {"TrainingJobName": "tuneaws-…"}; answers {"TrainingJobArn": …}
                                  optional: "NoticeInSeconds" (120, as EC2 gives), "Region" (the server's)
+    POST /_pocketaws/faults      {"one_in": 20}, see faults.py; answers what GET does
+    GET  /_pocketaws/faults      the faults that were made
 
-Answers {"TrainingJobArn": …}, or an error in AWS's shape.
+Answers JSON, or an error in AWS's shape.
 """
 
 import json
@@ -16,11 +18,11 @@ PREFIX = "/_pocketaws/"
 
 def answer(state, environ: dict) -> tuple[int, list, bytes]:
     """(status, headers, body) of a request to a path below /_pocketaws/. Raises AwsError."""
-    asked = environ.get("PATH_INFO", "")[len(PREFIX) :]
-    if asked != "interrupt" or environ["REQUEST_METHOD"] != "POST":
-        seen = f"{environ['REQUEST_METHOD']} {PREFIX}{asked}"
-        raise AwsError("NotFound", f"{seen}: there is only POST {PREFIX}interrupt.", 404)
-    given = interrupt(state, _object(calls.read_body(environ)))
+    asked = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")[len(PREFIX) :]
+    if asked not in ROUTES:
+        there = ", ".join(f"{method} {PREFIX}{name}" for method, name in ROUTES)
+        raise AwsError("NotFound", f"{asked[0]} {PREFIX}{asked[1]}: there is only {there}.", 404)
+    given = ROUTES[asked](state, _object(calls.read_body(environ)))
     return 200, [("Content-Type", "application/json")], json.dumps(given).encode()
 
 
@@ -55,3 +57,10 @@ def _object(body: bytes) -> dict:
     if not isinstance(content, dict):
         raise validation_error("The request body is not a JSON object.")
     return content
+
+
+ROUTES = {
+    ("POST", "interrupt"): interrupt,
+    ("POST", "faults"): lambda state, request: state.faults.set(request),
+    ("GET", "faults"): lambda state, request: state.faults.counted(),
+}
