@@ -1,0 +1,97 @@
+"""Find what carries the course's tags: every kind, in every region that the course used."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tuneaws.clean_up import in_account
+from tuneaws.clean_up.kinds import KINDS, ORDER
+from tuneaws.clean_up.things import STACK, Thing, carries, code_of, is_gone
+
+
+class Found(list):
+    """The Things, in the order of their deletion.
+
+    unseen  [(what, region, why)]: what these credentials may not look at, so nothing is known of it
+    stacks  the Things that a CloudFormation stack has made: they go with it, not one by one
+    regions  where it was looked
+    """
+
+    def __init__(self, things=(), unseen=(), stacks=(), regions=()):
+        super().__init__(things)
+        self.unseen, self.stacks, self.regions = list(unseen), list(stacks), list(regions)
+
+
+def find(session, cfg, regions: list | None = None) -> Found:
+    """Every thing of the course that is there: what carries all of cfg.project.tags, letter by letter.
+
+    session, cfg  from connect() and config.load()
+    regions       where to look; None: those of used_regions()
+    Returns       a list of Thing, in the order in which delete() takes them. Reads only, and is free
+    What may not be looked at is no error: it stands in `.unseen`.
+    """
+    tags = cfg.project.tags
+    if not tags:
+        raise ValueError("no tags: that would find everything in the account. Fix: project.tags, config.yaml")
+    found = Found(regions=used_regions(session, cfg) if regions is None else regions)
+    for kind in KINDS:
+        for region in [""] if kind.once else found.regions:
+            if _has(session, kind, region):
+                _look(session, kind, region, tags, found)
+    found.sort(key=lambda thing: (thing.order, thing.region, thing.name))
+    return found
+
+
+def client(session, service: str, region: str = ""):
+    """A client of the session for any region; "": its own."""
+    if not region or region == session.region:
+        return session.client(service)
+    return session.boto.client(service, region_name=region, endpoint_url=session.url)
+
+
+def used_regions(session, cfg) -> list:
+    """The regions that the course used: the configuration's, and those of its buckets."""
+    regions = [session.region, cfg.region, cfg.bedrock.region]
+    s3 = session.client("s3")
+    try:
+        for name, arn in in_account.BUCKET.rows(s3):
+            if carries(in_account.BUCKET.tags(s3, arn), cfg.project.tags):
+                regions.append(in_account.bucket_region(s3, name))
+    except ClientError:
+        pass  # find() meets the same refusal, and says so
+    return list(dict.fromkeys(regions))
+
+
+def _has(session, kind, region: str) -> bool:
+    """Whether a service is in a region at all; botocore's own list, no call."""
+    return kind.once or region in session.boto.get_available_regions(kind.service)
+
+
+def _look(session, kind, region: str, tags: dict, found: Found) -> None:
+    try:
+        asked = client(session, kind.service, region)
+        for name, arn, *given in kind.rows(asked):
+            there = given[0] if given else _tags(asked, kind, arn)
+            if carries(there, tags):
+                where = _bucket_region(asked, kind, name) or region
+                thing = Thing(kind.name, name, arn, where, there, kind.bills, ORDER[kind.name], kind.group)
+                (found.stacks if STACK in there else found).append(thing)
+    except ClientError as err:
+        if code_of(err) != "NotImplemented":  # the local AWS has no such thing, so none is there
+            found.unseen.append((kind.name, region, f"{code_of(err)}: {err.response['Error']['Message']}"))
+    except BotoCoreError as err:
+        found.unseen.append((kind.name, region, str(err)))
+
+
+def _tags(asked, kind, arn: str) -> dict:
+    """The tags of one thing; {} when it went away after it was listed."""
+    try:
+        return kind.tags(asked, arn)
+    except ClientError as err:
+        if is_gone(err):
+            return {}
+        raise
+
+
+def _bucket_region(s3, kind, name: str) -> str:
+    return in_account.bucket_region(s3, name) if kind is in_account.BUCKET else ""
