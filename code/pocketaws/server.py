@@ -112,11 +112,9 @@ def _serve(home: Path, port: int, region: str, keep_jobs: bool, stop: threading.
     allow_open_files()
     from pocketaws import listener, resources
     from pocketaws.gateway import Gateway
-    from pocketaws.keeping.store import Store
     from pocketaws.state import State
 
-    store = Store(home / "state", beside=[home / name for name in ("s3", "bedrock/models", "warm_pools")])
-    state = State(home, region, keep_jobs, store)
+    state = State(home, region, keep_jobs)
     resources.load_managed_policies(state.account)
     try:
         server = listener.listen(Gateway(state), port, THREADS, MEMORY_UPLOAD, MAX_UPLOAD)
@@ -133,7 +131,6 @@ def _serve(home: Path, port: int, region: str, keep_jobs: bool, stop: threading.
         stop.wait()
     finally:
         state.close(GRACE_S)
-        store.close()
         (home / "server.json").unlink(missing_ok=True)
     return 0
 

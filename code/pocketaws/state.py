@@ -15,6 +15,7 @@ from pocketaws.sagemaker.warm_pools import WarmPools
 from pocketaws.sagemaker_runtime.async_queue import AsyncQueues
 
 ACCOUNT = "123456789012"  # moto's default
+DESCRIBED = ("s3", "bedrock/models", "warm_pools")  # folders that mean nothing without what the store says
 
 
 class State:
@@ -23,14 +24,13 @@ class State:
     home      folder of this local AWS
     region    the region of requests that do not name one
     keep_jobs leave the folders of ended jobs in home/jobs
-    store     a keeping.store.Store; None: nothing outlives this object
     """
 
-    def __init__(self, home: Path, region: str, keep_jobs: bool = False, store=None):
+    def __init__(self, home: Path, region: str, keep_jobs: bool = False):
         self.home, self.region, self.account, self.pid = home, region, ACCOUNT, os.getpid()
-        self.keep_jobs, self.store = keep_jobs, store
+        self.keep_jobs = keep_jobs
         self.url = ""  # set once the port is known
-        self.store = Store(home / "state", beside=[home / "s3"])  # closed last: what ends is kept too
+        self.store = Store(home / "state", beside=[home / name for name in DESCRIBED])  # closed last: what ends is kept too
         self.faults = Faults()
         self.jobs = Jobs()
         self.warm_pools = WarmPools(home / "warm_pools")
