@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tuneaws import config
+from tuneaws import config, learner
 from tuneaws.config import ConfigError, load
 
 SHIPPED = Path(__file__).resolve().parents[1] / "config.yaml"
@@ -51,7 +51,7 @@ def test_every_key_of_the_shipped_file_has_a_comment():
         # Beside the key, on the line above it, or on the line of the mapping it stands in (tags, prompt).
         assert any("#" in lines[i] or "#" in lines[i - 1] for i in at), path
         commented += 1
-    assert commented == len(leaves) == 68
+    assert commented == len(leaves) == 69
 
 
 def test_a_value_can_differ_by_place():
@@ -85,8 +85,37 @@ def test_a_configuration_cannot_be_changed_after_it_is_loaded():
         load().training.max_steps = 3
 
 
-def test_tags_come_in_the_form_that_aws_takes():
+def test_tags_come_in_the_form_that_aws_takes(monkeypatch):
+    monkeypatch.setattr(learner, "_caller", "")
+    for name in ("TUNEAWS_LESSON", "JPY_SESSION_NAME"):
+        monkeypatch.delenv(name, raising=False)
     assert load().project.tag_list() == [{"Key": "course", "Value": "tuneaws"}]
+
+
+def test_what_is_made_says_who_made_it_in_which_lesson_and_is_found_without(monkeypatch):
+    monkeypatch.setattr(learner, "_caller", "arn:aws:sts::1:assumed-role/Course/Ana.Lima@example.com")
+    monkeypatch.setenv("TUNEAWS_LESSON", "solutions/04_huggingface_estimator")
+    project = load().project
+    assert project.labels() == {"course": "tuneaws", "learner": "ana-lima",
+                                "lesson": "04_huggingface_estimator"}
+    assert project.tags == {"course": "tuneaws"}
+    assert load(**{"project.learner": "Bea B."}).project.labels()["learner"] == "bea-b"
+    own = {"course": "c", "learner": "set by hand"}
+    assert load(**{"project.tags": own}).project.labels()["learner"] == "set by hand"
+
+
+@pytest.mark.parametrize("arn, name", [
+    ("arn:aws:iam::123456789012:root", "root"),
+    ("arn:aws:iam::123456789012:user/students/Ana_L", "ana-l"),
+    ("arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Course_0a1b/ana@example.com", "ana"),
+    ("arn:aws:sts::123456789012:assumed-role/AmazonSageMaker-ExecutionRole-1/SageMaker",
+     "amazonsagemaker-executionrole-1"),
+    ("arn:aws:sts::123456789012:assumed-role/" + "x" * 60 + "/botocore-session-1700000000", "x" * 32),
+    ("", None),
+])
+def test_the_learner_is_the_name_in_the_credentials_and_nothing_else_of_them(monkeypatch, arn, name):
+    monkeypatch.setattr(learner, "_caller", arn)
+    assert learner.current() == name
 
 
 @pytest.mark.parametrize("old, new, path, words", [

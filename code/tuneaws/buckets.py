@@ -10,6 +10,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 FREE_WAY = 'or set WHERE = "local" and go on for free.'
+MADE_BY = ("learner", "lesson")  # tags that tell who made a thing: written once
 MAX_NAME = 63  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, 2026-11
 
 
@@ -58,7 +59,8 @@ def ensure_bucket(s3, name: str, region: str, tags: list = ()) -> str:
     """Create the bucket if it is not there; private, encrypted and tagged in any case. Return its name.
 
     s3      boto3 S3 client
-    tags    [{"Key": ..., "Value": ...}]; they replace nothing else that the bucket carries
+    tags    [{"Key": ..., "Value": ...}]; they replace nothing else that the bucket carries, and who made it
+            stays who made it
     Cost    an empty bucket is free; what is put in it is billed by the month
     Raises  BucketError if the name belongs to somebody else or the bucket is in another region
     """
@@ -76,7 +78,9 @@ def ensure_bucket(s3, name: str, region: str, tags: list = ()) -> str:
         ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"], True))
     s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={
         "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]})
-    merged = {**bucket_tags(s3, name), **{tag["Key"]: tag["Value"] for tag in tags}}
+    there = bucket_tags(s3, name)
+    first = {key: there[key] for key in MADE_BY if key in there}
+    merged = {**there, **{tag["Key"]: tag["Value"] for tag in tags}, **first}
     if merged:
         tag_set = [{"Key": key, "Value": value} for key, value in merged.items()]
         s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_set})

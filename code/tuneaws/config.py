@@ -17,6 +17,7 @@ from pathlib import Path
 
 import yaml
 
+from tuneaws import learner, lesson
 from tuneaws.config_reader import PLACES, ConfigError, Reader, parse_yaml, rule
 
 __all__ = ["Config", "ConfigError", "course_root", "load"]
@@ -29,15 +30,26 @@ VERSION = r"\d+\.\d+(\.\d+)?"
 
 @dataclass(frozen=True)
 class Project:
-    """Names and tags. `tags` is a plain dict; `tag_list()` is what AWS's requests take."""
+    """Names and tags. `tags` finds things; `labels()` and `tag_list()` are what new things carry."""
 
     name: str = rule(pattern=r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?",
                      says="1 to 20 lower-case letters, digits and hyphens, a letter first and no hyphen last")
     tags: dict = rule(pattern=r".{0,256}", says="tags, each value up to 256 characters")
+    learner: str | None = rule(pattern=r"[\w .@-]{1,64}", says="a short name such as ana")
+
+    def labels(self) -> dict:
+        """The tags of something that is made now: `tags`, who makes it, and in which lesson, where known.
+
+        Only to make things. They are found by `tags`: another lesson, or another learner, may look for them.
+        """
+        made_by = {"learner": learner.current(self.learner), "lesson": lesson.current()}
+        known = {key: re.sub(r"[^A-Za-z0-9._-]+", "-", value) for key, value in made_by.items()
+                 if value and key not in self.tags}
+        return {**self.tags, **known}
 
     def tag_list(self) -> list:
-        """Return [{"Key": ..., "Value": ...}, ...]."""
-        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
+        """labels() in the form that AWS's requests take: [{"Key": ..., "Value": ...}, ...]."""
+        return [{"Key": key, "Value": value} for key, value in self.labels().items()]
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def request_from(cfg, session, bucket: str, name: str, source: str, channels: di
     return raw_jobs.check(raw_jobs.training_request(
         name, raw_images.training_image(session.region, job.transformers_version), session.role_arn, PROGRAM,
         source, channels, hyperparameters(cfg.training) if given is None else given, f"s3://{bucket}/models",
-        job.instance_type, job.instance_count, job.volume_size_gb, job.max_run_s, cfg.project.tags,
+        job.instance_type, job.instance_count, job.volume_size_gb, job.max_run_s, cfg.project.labels(),
         METRIC_DEFINITIONS, f"s3://{bucket}/checkpoints/{name}" if cfg.training.save_steps else None,
         job.max_wait_s if job.spot else None))
 

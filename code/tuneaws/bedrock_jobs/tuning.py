@@ -25,8 +25,8 @@ def role_for(cfg, session, bucket: str, imports: bool = True) -> str:
     """The configured role, or one that is made for this bucket. Free."""
     if cfg.bedrock.role_arn:
         return cfg.bedrock.role_arn
-    iam = session.client("iam")
-    return ensure_role(iam, session.account, session.region, bucket, tags=cfg.project.tags, imports=imports)
+    iam, tags = session.client("iam"), cfg.project.labels()
+    return ensure_role(iam, session.account, session.region, bucket, tags=tags, imports=imports)
 
 
 def request_from(cfg, session, bucket: str, uris: dict, name: str | None = None) -> dict:
@@ -39,7 +39,7 @@ def request_from(cfg, session, bucket: str, uris: dict, name: str | None = None)
     values = configured(cfg, bedrock_data.family(model_id))
     role = role_for(cfg, session, bucket)
     return request(name or new_name(cfg.project.name), model_id, role, uris["training"],
-                   f"s3://{bucket}/bedrock", values, uris.get("validation"), cfg.project.tags)
+                   f"s3://{bucket}/bedrock", values, uris.get("validation"), cfg.project.labels())
 
 
 def configured(cfg, family) -> dict:

@@ -10,7 +10,9 @@ before its first client is made (https://boto3.amazonaws.com/v1/documentation/ap
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ()  # modules, in the order of their events
+from tuneaws.calls import spending
+
+PARTS = (spending,)  # modules, in the order of their events
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from tuneaws import config, prices, training_jobs
+from tuneaws.buckets import MADE_BY
 from tuneaws.endpoints import life, models, requests
 from tuneaws.endpoints.end import delete, forget_older
 from tuneaws.endpoints.life import describe, explain_failure, keep, watch
@@ -161,7 +162,7 @@ def put(sm, logs, name: str, variants: list, role_arn: str, tags: list, ttl_s: f
 def _check_ours(sm, name: str, tags: list) -> None:
     found = describe(sm, name)
     there = life.tags_of(sm, found["EndpointArn"]) if found else {}
-    missing = [tag for tag in tags if there.get(tag["Key"]) != tag["Value"]]
+    missing = [tag for tag in tags if tag["Key"] not in MADE_BY and there.get(tag["Key"]) != tag["Value"]]
     if found and missing:
         raise EndpointError(f"the endpoint {name!r} is there, and does not carry the tag {missing[0]['Key']}="
                             f"{missing[0]['Value']}: it is not the course's, and is not changed.\n"

@@ -82,7 +82,7 @@ def show(sm, name: str) -> None:
 def _row(sm, endpoint: dict, tags: dict) -> dict:
     expires = requests.read_expires(tags)
     left = span((expires - requests.now()).total_seconds()) if expires else "no limit"
-    machines = _machines(sm, endpoint)
+    machines = machines_of(sm, endpoint)
     hours = (requests.now() - endpoint["CreationTime"]).total_seconds() / 3600
     try:
         cost = sum(prices.hosting_price(kind, sm.meta.region_name).usd_per_hour * count * hours
@@ -103,7 +103,7 @@ def span(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
 
 
-def _machines(sm, endpoint: dict) -> list:
+def machines_of(sm, endpoint: dict) -> list:
     """[(instance type, how many of all variants), ...], as far as the configuration is still there."""
     found = describe(sm, endpoint["EndpointName"]) or {}
     counts = {one["VariantName"]: one.get("CurrentInstanceCount")
