@@ -1,0 +1,66 @@
+"""From an error to what to do: one table of what AWS, botocore, jobs and logs say, and a fix for each.
+
+    try:
+        sm.create_training_job(**request)
+    except ClientError as err:
+        print(err)                 # AWS's words, then "Fix: …": every client of a session says it
+        err.fix                    # the Fix, None where the table has none; err.response is as AWS sent it
+
+    fixes.find("ModuleNotFoundError: No module named 'peft'")     # any text that you have: a Fix or None
+    fixes.of_job(job["FailureReason"], log_lines)                 # of a job that failed
+
+Each row is provoked for real, in the local AWS, by tests/test_fixes.py. `python code/explain.py "text"` does
+the same for a message that you paste.
+"""
+
+from collections.abc import Iterable
+
+from tuneaws.fixes import bedrock, endpoints, jobs, permissions, reaching, requests, storage
+from tuneaws.fixes.entry import FREE_WAY, Entry, Fix, said_by
+
+__all__ = ["FREE_WAY", "TABLE", "Entry", "Fix", "find", "line_of", "of_job"]
+
+# The order counts: the first row that fits is the fix, and the general ones come last.
+_PARTS = (reaching, permissions, bedrock, endpoints, requests, storage, jobs)
+TABLE = tuple(sorted((row for part in _PARTS for row in part.ROWS), key=lambda row: row.general))
+
+
+def find(error, service: str = "") -> Fix | None:
+    """The fix for an exception or a text, None where the table has none.
+
+    error    an exception, what caused it is looked at too; or a text: a FailureReason, a line of a log
+    service  botocore's name of who was asked, such as "s3", where it is known
+    """
+    seen = []
+    while error is not None and error not in seen:
+        if isinstance(getattr(error, "fix", None), Fix):
+            return error.fix
+        said = said_by(error, service)
+        for row in TABLE:
+            if (fix := row.fits(said)) is not None:
+                return fix
+        seen.append(error)
+        error = getattr(error, "__cause__", None)
+    return None
+
+
+def of_job(reason: str, log_lines: Iterable[str] = ()) -> Fix | None:
+    """The fix for a job or an endpoint that failed: by its FailureReason, else by the last error in its "
+    "log.
+
+    A line of the log that says what is wrong counts for more than a reason that only says where to look.
+    """
+    general = {row.id for row in TABLE if row.general}
+    told = find(reason)
+    if told is not None and told.id not in general:
+        return told
+    for line in reversed(list(log_lines)):
+        fix = find(line)
+        if fix is not None and fix.id not in general:
+            return fix
+    return told
+
+
+def line_of(fix: Fix | None, otherwise: str, where: str = "local") -> str:
+    """ "Fix: …" of a fix, or of the words of whoever asks when the table has none."""
+    return fix.line(where) if fix is not None else f"Fix: {otherwise}"
