@@ -40,6 +40,8 @@ FOLDERS = (
     "pocketaws.bedrock",
     "pocketaws.bedrock_runtime",
     "pocketaws.iam",
+    "pocketaws.servicequotas",
+    "pocketaws.ecr",
 )
 HEADERS = "HTTPHeaders"  # as boto3 calls them in ResponseMetadata
 _OPERATIONS: dict[tuple[str, str], Any] = {}

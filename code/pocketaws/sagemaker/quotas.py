@@ -2,7 +2,8 @@
 
 Here every instance type has DEFAULT_INSTANCES, far more than two cores can run, so that nobody meets a limit
 by accident. A new AWS account has 0 for most GPU types. To rehearse that, write the quotas to try into
-<home>/quotas.json, read at every CreateTrainingJob, CreateEndpoint and update of an endpoint:
+<home>/quotas.json, read at every CreateTrainingJob, CreateEndpoint and update of an endpoint, and by Service
+Quotas (servicequotas/):
 
     {"ml.g5.2xlarge for training job usage": 0, "ml.g5.xlarge for endpoint usage": 1}
 
@@ -17,6 +18,8 @@ DEFAULT_INSTANCES = 20
 ALL_JOBS = "Number of instances across all training jobs"
 PER_JOB = "Number of instances for a training job"
 ALL_ENDPOINTS = "Number of instances across active endpoints"
+MOST = 10 * DEFAULT_INSTANCES
+DEFAULTS = {ALL_JOBS: MOST, PER_JOB: DEFAULT_INSTANCES, ALL_ENDPOINTS: MOST}  # of those that name no type
 
 
 def check_training(context, instance_type: str, count: int, spot: bool, request: dict | None = None) -> None:
@@ -24,7 +27,7 @@ def check_training(context, instance_type: str, count: int, spot: bool, request:
 
     request   the job's, if it may take over a warm pool: instances are then not counted twice
     """
-    quotas = _quotas(context.state.home)
+    quotas = rehearsed(context.state.home)
     running = [
         job for job in context.state.jobs.of(context.region, context.account) if not job.ended.is_set()
     ]
@@ -36,8 +39,8 @@ def check_training(context, instance_type: str, count: int, spot: bool, request:
     usage = "spot training job usage" if spot else "training job usage"
     for name, default, used in (
         (f"{instance_type} for {usage}", DEFAULT_INSTANCES, used_type),
-        (ALL_JOBS, 10 * DEFAULT_INSTANCES, sum(_instances(job) for job in running)),
-        (PER_JOB, DEFAULT_INSTANCES, 0),
+        (ALL_JOBS, DEFAULTS[ALL_JOBS], sum(_instances(job) for job in running)),
+        (PER_JOB, DEFAULTS[PER_JOB], 0),
     ):
         _check(name, quotas.get(name, default), used, count)
 
@@ -45,7 +48,7 @@ def check_training(context, instance_type: str, count: int, spot: bool, request:
 def has_room_for_pool(state, job) -> bool:
     """Whether the instances of a job that has ended may be kept warm."""
     instance_type = job.request["ResourceConfig"].get("InstanceType")
-    limit = _quotas(state.home).get(f"{instance_type} for training warm pool usage", DEFAULT_INSTANCES)
+    limit = rehearsed(state.home).get(f"{instance_type} for training warm pool usage", DEFAULT_INSTANCES)
     waiting = [pool.job for pool in state.warm_pools.waiting(job.region, job.account)]
     used = sum(_instances(each) for each in waiting if _same(each, instance_type, spot=False))
     return used + _instances(job) <= limit
@@ -57,7 +60,7 @@ def check_hosting(context, more: list[tuple[str, int]]) -> None:
     more   [(instance type, instances on top of those in use)]; a fleet that replaces another counts beside
            it, because both run for a while
     """
-    quotas = _quotas(context.state.home)
+    quotas = rehearsed(context.state.home)
     used: dict[str, int] = {}
     for endpoint in context.state.endpoints.of(context.region, context.account):
         if endpoint.status != "Failed":
@@ -71,7 +74,7 @@ def check_hosting(context, more: list[tuple[str, int]]) -> None:
         name = f"{instance_type} for endpoint usage"
         _check(name, quotas.get(name, DEFAULT_INSTANCES), used.get(instance_type, 0), count)
     every, new = sum(used.values()), sum(asked.values())
-    _check(ALL_ENDPOINTS, quotas.get(ALL_ENDPOINTS, 10 * DEFAULT_INSTANCES), every, new)
+    _check(ALL_ENDPOINTS, quotas.get(ALL_ENDPOINTS, DEFAULTS[ALL_ENDPOINTS]), every, new)
 
 
 def instances_of(spec) -> list[tuple[str, int]]:
@@ -90,7 +93,8 @@ def _check(name: str, limit: int, used: int, count: int) -> None:
         )
 
 
-def _quotas(home) -> dict:
+def rehearsed(home) -> dict:
+    """{name: instances} of this home's quotas.json, {} without one. Raises InternalFailure if it is wrong."""
     path = home / "quotas.json"
     if not path.exists():
         return {}
