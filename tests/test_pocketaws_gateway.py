@@ -111,7 +111,8 @@ def test_the_services_that_moto_would_invent_are_not_let_through(service):
 def test_a_refusal_names_service_and_operation_in_each_protocol(url):
     asked = [
         ("sagemaker", "list_transform_jobs", {}, "sagemaker ListTransformJobs"),  # json 1.1
-        ("pricing", "describe_services", {}, "pricing DescribeServices"),  # json 1.1
+        ("budgets", "describe_budget_actions_for_account", {"AccountId": "123456789012"},
+         "budgets DescribeBudgetActionsForAccount"),  # json 1.1
         ("bedrock", "list_guardrails", {}, "bedrock ListGuardrails"),  # rest-json
         ("iam", "list_organizations_features", {}, "iam ListOrganizationsFeatures"),  # query
         ("cloudwatch", "describe_alarm_history", {}, "cloudwatch DescribeAlarmHistory"),

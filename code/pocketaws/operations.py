@@ -41,6 +41,8 @@ FOLDERS = (
     "pocketaws.bedrock_runtime",
     "pocketaws.iam",
     "pocketaws.servicequotas",
+    "pocketaws.pricing",
+    "pocketaws.budgets",
     "pocketaws.ecr",
 )
 HEADERS = "HTTPHeaders"  # as boto3 calls them in ResponseMetadata
@@ -90,7 +92,7 @@ def names() -> list[tuple[str, str]]:
 def answer(call: calls.Call, environ: dict, context: Context) -> tuple[int, list, bytes | EventAnswer]:
     """Read, check, run and serialise one own operation: (status, headers, body). Raises AwsError."""
     model = models.service_model(call.service).operation_model(call.operation)
-    request = _read(call, environ, model)
+    request = read(call, environ, model)
     if model.input_shape is not None:
         _check(request, model)
     result = own(call.service, call.operation)(context, request)
@@ -146,7 +148,7 @@ def _check(request: dict, model) -> None:
         raise
 
 
-def _read(call: calls.Call, environ: dict, model) -> dict:
+def read(call: calls.Call, environ: dict, model) -> dict:
     """The members of a request, in plain types. JSON is read as it is, so that a wrong type is seen."""
     body = calls.read_body(environ, call.service)
     if call.protocol == "json":

@@ -191,10 +191,12 @@ def python_pattern(pattern: str, last: int = sys.maxunicode) -> re.Pattern:
     """A pattern of botocore's models, which are Java's, for Python's re.
 
     last   the last code point to be matched: 127 saves the search through all of Unicode for ASCII texts
-    Differences: \\p{L} and its like, \\z, a quantified $, code points above U+FFFF written as two halves.
+    Differences: \\p{L} and its like, \\z, a quantified $, code points above U+FFFF written as two halves,
+    (?i) in the middle, which holds to the end of its group.
     """
     pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", "\U00010000-\U0010ffff").replace(r"\z", r"\Z")
     pattern = re.sub(r"\)\$\{(\d+),(\d+)\}", r"){\1,\2}", pattern)
+    pattern = re.sub(r"(?<=.)\(\?i\)([^()]*)", r"(?i:\1)", pattern)
     parts, inside = [], False
     for token in re.findall(r"\\p\{\w+\}|\\.|.", pattern, re.DOTALL):
         if token.startswith(r"\p"):

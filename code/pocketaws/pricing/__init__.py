@@ -1,0 +1,1 @@
+"""AWS's price list, as far as a dated table knows it: GetProducts, GetAttributeValues, DescribeServices."""
