@@ -1,6 +1,6 @@
 """The WSGI application: says who may ask, finds the operation, and lets pocketaws or moto answer it.
 
-    request → loopback only? → service and operation → own function | moto | an error that names the operation
+    request → loopback only? → service and operation → may they? → own function | moto | an error
                                                      ↳ a fault, where faults.py was told to make some
 
 Every answer carries x-amzn-RequestId; every failure has AWS's shape for the protocol of the request.
@@ -78,6 +78,9 @@ class Gateway:
         }
 
     def _answer(self, call: calls.Call, environ: dict):
+        return self.state.iam.answer(call, environ, lambda: self._run(call, environ))
+
+    def _run(self, call: calls.Call, environ: dict):
         if operations.own(call.service, call.operation):
             context = operations.Context(self.state, call.region, get_account_id_from(call.access_key))
             return operations.answer(call, environ, context)

@@ -4,6 +4,7 @@
                                  optional: "NoticeInSeconds" (120, as EC2 gives), "Region" (the server's)
     POST /_pocketaws/faults      {"one_in": 20}, see faults.py; answers what GET does
     GET  /_pocketaws/faults      the faults that were made
+    … /_pocketaws/iam, /calls    whether policies count, and the record of calls, see iam/asked.py
 
 Answers JSON, or an error in AWS's shape.
 """
@@ -12,6 +13,7 @@ import json
 
 from pocketaws import calls
 from pocketaws.errors import AwsError, validation_error
+from pocketaws.iam import asked as iam
 
 PREFIX = "/_pocketaws/"
 
@@ -63,4 +65,5 @@ ROUTES = {
     ("POST", "interrupt"): interrupt,
     ("POST", "faults"): lambda state, request: state.faults.set(request),
     ("GET", "faults"): lambda state, request: state.faults.counted(),
+    **iam.ROUTES,
 }

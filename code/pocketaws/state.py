@@ -8,6 +8,7 @@ from pathlib import Path
 from pocketaws.bedrock.tables import Tables
 from pocketaws.errors import AwsError
 from pocketaws.faults import Faults
+from pocketaws.iam.gate import Gate
 from pocketaws.keeping.store import Store
 from pocketaws.sagemaker.jobs import Jobs
 from pocketaws.sagemaker.table import Table
@@ -32,6 +33,7 @@ class State:
         self.url = ""  # set once the port is known
         self.store = Store(home / "state", beside=[home / name for name in DESCRIBED])  # closed last: what ends is kept too
         self.faults = Faults()
+        self.iam = Gate(self)
         self.jobs = Jobs()
         self.warm_pools = WarmPools(home / "warm_pools")
         self.models, self.endpoint_configs = Table("model"), Table("endpoint-config")
@@ -111,4 +113,5 @@ class State:
             thread.start()
         for thread in closing:
             thread.join()
+        self.iam.close()
         self.store.close()

@@ -32,7 +32,7 @@ def simulate_principal_policy(context, request: dict) -> dict:
         entry["ContextKeyName"].lower(): [str(value) for value in entry.get("ContextKeyValues", [])]
         for entry in request.get("ContextEntries", [])
     }
-    boundary = _boundary(context.account, arn)
+    boundary = boundary_of(context.account, arn)
     pairs = [(a, r) for a in request["ActionNames"] for r in request.get("ResourceArns") or ["*"]]
     start, size = _marker(request.get("Marker")), request.get("MaxItems", 100)
     results = [
@@ -59,7 +59,8 @@ def policies_of(account: str, arn: str) -> list[tuple[str, str]]:
     return documents
 
 
-def _boundary(account: str, arn: str) -> list | None:
+def boundary_of(account: str, arn: str) -> list | None:
+    """(name, document) of the permissions boundary of a role; None when it has none."""
     role = resources.role(account, arn)
     boundary_arn = role.permissions_boundary_arn if role else None
     if not boundary_arn:
