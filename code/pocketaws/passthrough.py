@@ -18,7 +18,7 @@ from pocketaws.errors import AwsError, internal_error, not_here
 
 log = logging.getLogger("pocketaws")
 
-SERVICES = ("s3", "iam", "sts", "logs", "cloudwatch")
+SERVICES = ("s3", "iam", "sts", "logs", "cloudwatch", "secretsmanager")
 
 # Read off moto 5.2.5's moto/s3/responses.py.
 S3_OPERATIONS = frozenset(

@@ -57,6 +57,8 @@ class Model:
     """`id` is a hub id such as "Qwen/Qwen2.5-0.5B-Instruct"."""
 
     id: str = rule(pattern=r"[\w.-]+(/[\w.-]+)?", says='a hub id such as "Qwen/Qwen2.5-0.5B-Instruct"')
+    hf_token_secret: str | None = rule(pattern=r"(?!hf_)[A-Za-z0-9/_+=.@-]{1,512}",
+                                       says="a secret's name such as tuneaws/hf-token, never the token")
 
 
 @dataclass(frozen=True)

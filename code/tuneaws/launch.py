@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tuneaws import buckets, config, prices, training_jobs
+from tuneaws import buckets, config, prices, secrets, training_jobs
 from tuneaws.metrics import METRIC_DEFINITIONS
 
 SOURCE_DIR = Path(__file__).resolve().parents[1] / "container" / "training"
@@ -92,7 +92,8 @@ def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = Non
         volume_size=job.volume_size_gb, max_run=job.max_run_s, use_spot_instances=job.spot,
         max_wait=job.max_wait_s if job.spot else None, keep_alive_period_in_seconds=job.keep_alive_s or None,
         role=session.role_arn, sagemaker_session=session.sagemaker(), tags=tag_list,
-        output_path=f"s3://{bucket}/models", code_location=f"s3://{bucket}/code")
+        output_path=f"s3://{bucket}/models", code_location=f"s3://{bucket}/code",
+        environment=secrets.job_environment(cfg) or None)
 
 
 def find_or_train(cfg, session, bucket: str, rows: dict) -> dict:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tuneaws import config, data, job_costs, prices, raw_images, raw_jobs
+from tuneaws import config, data, job_costs, prices, raw_images, raw_jobs, secrets
 from tuneaws.launch import SOURCE_DIR
 from tuneaws.metrics import METRIC_DEFINITIONS
 from tuneaws.sizing.catalogue import CatalogueError, find, parameters
@@ -116,7 +116,7 @@ def request_from(cfg, session, bucket: str, name: str, source: str, channels: di
         source, channels, hyperparameters(cfg.training) if given is None else given, f"s3://{bucket}/models",
         job.instance_type, job.instance_count, job.volume_size_gb, job.max_run_s, cfg.project.labels(),
         METRIC_DEFINITIONS, f"s3://{bucket}/checkpoints/{name}" if cfg.training.save_steps else None,
-        job.max_wait_s if job.spot else None))
+        job.max_wait_s if job.spot else None, secrets.job_environment(cfg) or None))
 
 
 def upload_training_code(s3, bucket: str, name: str) -> str:

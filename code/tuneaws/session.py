@@ -23,7 +23,7 @@ from pathlib import Path
 import boto3
 from botocore import exceptions as boto_errors
 
-from tuneaws import buckets, calls, environment, roles
+from tuneaws import buckets, calls, environment, roles, secrets
 
 CODE = Path(__file__).resolve().parents[1]
 START_WITHIN_S = 60
@@ -126,6 +126,7 @@ def connect(where="local", region=None, home=None, role_arn=None, account=None) 
     account   refuse to connect to any other account; None: no check
     Raises    SessionError
     """
+    secrets.load_env()
     if where == "local":
         session = _connect_local(region, home, role_arn)
     elif where == "aws":
@@ -193,6 +194,7 @@ def _connect_aws(region, role_arn) -> Session:
         raise SessionError(f"where is aws, but the environment points to a local AWS: {', '.join(found)}.\n"
                            "Fix: restart from a shell without them (unset "
                            f"{' '.join(f.partition('=')[0] for f in found)}),\n{FREE_WAY}")
+    os.environ.setdefault(environment.APP_ID, environment.app_id())
     try:
         boto = boto3.Session(region_name=region)
         if boto.region_name is None:
@@ -221,7 +223,8 @@ def _connect_local(region, home, role_arn) -> Session:
     info = info or _start(_home(home), region or "us-east-1")
     region, home = region or info["region"], Path(info["home"])  # one server answers for every region
     environment.enter(info["url"], region, home / "client")
-    boto, caller = boto3.Session(region_name=region), f"arn:aws:iam::{info['account']}:root"
+    boto = boto3.Session(region_name=region)
+    caller = boto.client("sts").get_caller_identity()["Arn"] if environment.has_own_keys() else f"arn:aws:iam::{info['account']}:root"
     return Session("local", region, info["account"], boto, caller, info["url"], home, role_arn)
 
 

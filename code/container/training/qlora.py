@@ -11,6 +11,7 @@ from pathlib import Path
 
 import distributed
 from arguments import UserError
+from hub_token import use_secret
 
 # All that a tokenizer and a configuration consist of, and no weights.
 SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja"]
@@ -69,6 +70,7 @@ def _from_hub(model_id: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    use_secret()
     try:
         return Path(snapshot_download(model_id, allow_patterns=SMALL_FILES))
     except HFValidationError as err:
@@ -82,7 +84,8 @@ def _from_hub(model_id: str) -> Path:
     except HfHubHTTPError as err:
         raise UserError(
             f"the hub does not hand out the model {model_id!r}: {str(err).strip().splitlines()[-1]}\n"
-            "Fix: check the name; for a gated model accept its licence on the hub and give the job HF_TOKEN."
+            "Fix: check the name; for a gated model accept its licence on the hub and give the job "
+            "the name of the secret with your token (HF_TOKEN_SECRET; model.hf_token_secret in config.yaml)."
         ) from err
 
 

@@ -1,7 +1,7 @@
 """The script and what lies beside it, packed as sourcedir.tar.gz and uploaded.
 
-SDK 2 packs everything in source_dir. So does this, except __pycache__, and it says how much that is. The same
-files give the same bytes, so that two jobs can be told to have run the same code.
+SDK 2 packs everything in source_dir. So does this, except __pycache__ and .env, where secrets are, and it says
+how much that is. The same files give the same bytes, so that two jobs can be told to have run the same code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-LEFT_OUT = "__pycache__"
+LEFT_OUT = ("__pycache__", ".env")
 LARGE = 50_000_000  # bytes unpacked; SageMaker has no limit here, but each job uploads and downloads it
 
 
@@ -110,7 +110,7 @@ def walk(entries: dict[str, Path]) -> Iterator[tuple[str, Path]]:
     left = [(name, path, ()) for name, path in reversed(entries.items())]
     while left:
         name, path, above = left.pop()
-        if path.name == LEFT_OUT:
+        if path.name in LEFT_OUT:
             continue
         if not (path.is_file() or path.is_dir()):
             raise ValueError(f"{path} cannot be packed: a broken link, a socket or a device. Fix: remove it.")
