@@ -72,18 +72,21 @@ class Store:
 
     def clear(self, kind: str) -> None:
         """Forget every entry of this kind."""
-        with self._lock:
-            self._connection().execute("delete from entries where kind = ?", (kind,))
+        self.change(clears=[kind])
 
     def change(
-        self, puts: Iterable[tuple[str, str, bytes]] = (), deletes: Iterable[tuple[str, str]] = ()
+        self,
+        puts: Iterable[tuple[str, str, bytes]] = (),
+        deletes: Iterable[tuple[str, str]] = (),
+        clears: Iterable[str] = (),
     ) -> None:
-        """Forget and then keep several entries: after a crash all of that is there, or none of it."""
+        """Forget kinds, forget entries, keep entries: after a crash all of that is done, or none of it."""
         rows = [(kind, key, value, _checksum(kind, key, value)) for kind, key, value in puts]
         with self._lock:
             db = self._connection()
             db.execute("begin immediate")
             try:
+                db.executemany("delete from entries where kind = ?", ((kind,) for kind in clears))
                 db.executemany("delete from entries where kind = ? and key = ?", deletes)
                 db.executemany(PUT, rows)
                 db.execute("commit")
