@@ -37,7 +37,7 @@ class Gateway:
 
     def __init__(self, state):
         self.state = state
-        self.moto = Moto()
+        self.moto = Moto(state.store, state.home)
         operations.load()
 
     def __call__(self, environ: dict, start_response):
@@ -82,7 +82,8 @@ class Gateway:
 
     def _run(self, call: calls.Call, environ: dict):
         if operations.own(call.service, call.operation):
-            context = operations.Context(self.state, call.region, get_account_id_from(call.access_key))
+            account, caller = get_account_id_from(call.access_key), environ["pocketaws.principal"]
+            context = operations.Context(self.state, call.region, account, caller=caller)
             return operations.answer(call, environ, context)
         return self.moto(call, environ)
 

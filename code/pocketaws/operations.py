@@ -51,12 +51,16 @@ _OPERATIONS: dict[tuple[str, str], Any] = {}
 
 @dataclass
 class Context:
-    """Who asks, and the state of this local AWS. received_at: time.monotonic() of the request."""
+    """Who asks, and the state of this local AWS.
+
+    received_at   time.monotonic() of the request      caller   an iam.identity.Principal
+    """
 
     state: Any
     region: str
     account: str
     received_at: float = field(default_factory=time.monotonic)
+    caller: Any = None
 
 
 def operation(service: str, name: str):

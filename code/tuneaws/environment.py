@@ -17,7 +17,11 @@ from urllib.parse import urlsplit
 
 import boto3
 
+from tuneaws import lesson
+
 DUMMY_KEY = "pocketaws"  # the access key in local: no real one has fewer than 16 characters
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+APP_ID = "AWS_SDK_UA_APP_ID"
 STS_MODULES = ("sagemaker.core.helper.session_helper", "sagemaker.core.common_utils")
 
 # SDK 3 sends usage data to AWS unless its configuration says otherwise; in local it also must not pick up
@@ -49,12 +53,28 @@ def local_variables(url: str, region: str, folder) -> dict:
         "AWS_CONFIG_FILE": config,
         "AWS_SHARED_CREDENTIALS_FILE": config,
         "AWS_EC2_METADATA_DISABLED": "true",
+        APP_ID: app_id(),
         "SAGEMAKER_USER_CONFIG_OVERRIDE": sdk,
         "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": sdk,
         "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE") or "1",  # the local hub has what a job needs
         "NO_PROXY": bypass,
         "no_proxy": bypass,
     }
+
+
+def app_id() -> str:
+    """What the User-Agent of each call says of the program: the course and its lesson. CloudTrail shows it.
+
+    (https://docs.aws.amazon.com/sdkref/latest/guide/feature-appid.html, 2026-11: up to 50 characters)
+    """
+    return f"tuneaws-{lesson.current() or 'python'}"[:50]
+
+
+def own_keys(url: str) -> dict:
+    """The access key that stands in the environment beside this very address: a user's of the local AWS."""
+    if os.environ.get("AWS_ENDPOINT_URL") != url or "AWS_ACCESS_KEY_ID" not in os.environ:
+        return {}
+    return {name: os.environ[name] for name in KEYS if name in os.environ}
 
 
 def without_aws(environ) -> dict:
@@ -65,7 +85,7 @@ def without_aws(environ) -> dict:
 def enter(url: str, region: str, folder) -> None:
     """Send every AWS call of this process to `url` until leave()."""
     global _saved, _sts_url
-    variables = local_variables(url, region, folder)
+    variables = {**local_variables(url, region, folder), **own_keys(url)}
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "aws-config").write_text("# Empty: in local your own AWS configuration is not read.\n")

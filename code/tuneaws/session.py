@@ -121,7 +121,8 @@ def connect(where="local", region=None, home=None, role_arn=None, account=None) 
 
     where     "local" or "aws"
     region    None: us-east-1 in local, on aws the one of your AWS configuration
-    home      the local AWS's folder; None: the one that AWS_ENDPOINT_URL points to, else <course>/.pocketaws
+    home      the local AWS's folder; None: the one that AWS_ENDPOINT_URL points to, as whoever the key beside
+              it stands for; else <course>/.pocketaws, as its root user
     role_arn  the role jobs run as; None: made in local, looked for on aws
     account   refuse to connect to any other account; None: no check
     Raises    SessionError
@@ -223,8 +224,9 @@ def _connect_local(region, home, role_arn) -> Session:
     info = info or _start(_home(home), region or "us-east-1")
     region, home = region or info["region"], Path(info["home"])  # one server answers for every region
     environment.enter(info["url"], region, home / "client")
-    boto = boto3.Session(region_name=region)
-    caller = boto.client("sts").get_caller_identity()["Arn"] if environment.has_own_keys() else f"arn:aws:iam::{info['account']}:root"
+    boto, caller = boto3.Session(region_name=region), f"arn:aws:iam::{info['account']}:root"
+    if os.environ["AWS_ACCESS_KEY_ID"] != environment.DUMMY_KEY:  # a user's or a role's, kept by enter()
+        caller = boto.client("sts").get_caller_identity()["Arn"]
     return Session("local", region, info["account"], boto, caller, info["url"], home, role_arn)
 
 
