@@ -10,11 +10,14 @@ IAM policies that nobody enforces) is stored and given back, no more.
 
 import io
 import logging
+from pathlib import Path
 
 from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
 
 from pocketaws import calls
 from pocketaws.errors import AwsError, internal_error, not_here
+from pocketaws.keeping.keeper import Keeper
+from pocketaws.keeping.store import Store
 
 log = logging.getLogger("pocketaws")
 
@@ -45,10 +48,14 @@ MOTO_ONLY_PATHS = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.
 
 
 class Moto:
-    """moto's WSGI application behind an allow-list; its failures become AwsErrors."""
+    """moto's WSGI application behind an allow-list; its failures become AwsErrors.
 
-    def __init__(self):
+    What it answers is on disk by then, and is there when the next local AWS starts on this home.
+    """
+
+    def __init__(self, store: Store, home: Path):
         self._application = DomainDispatcherApplication(_create_app)
+        self.keeper = Keeper(store, home)
 
     def __call__(self, call: calls.Call, environ: dict) -> tuple[str, list, object]:
         """(status line, headers, WSGI iterable) of moto's answer. Of a good one the body is not read here.
@@ -61,9 +68,10 @@ class Moto:
         environ["RAW_URI"] = environ.get("REQUEST_URI", "")  # moto reads percent-encoded keys from here
         started = []
         try:
-            body = self._application(
-                environ, lambda status, headers, exc_info=None: started.append((status, headers))
-            )
+            with self.keeper.around(call, environ):
+                body = self._application(
+                    environ, lambda status, headers, exc_info=None: started.append((status, headers))
+                )
         except NotImplementedError as err:
             raise not_here(call.service, call.name) from err
         except Exception as err:  # whatever moto trips over: an AWS error for the client, a line in the log

@@ -3,6 +3,8 @@
 The one place, besides passthrough.py, that knows moto's insides (5.2.5).
 """
 
+import base64
+import hashlib
 import json
 import re
 
@@ -38,6 +40,8 @@ def load_managed_policies(account: str) -> list[str]:
         if found:
             data, _ = decoder.raw_decode(aws_managed_policies_data, found.end())
             policy = AWSManagedPolicy.from_data(name, account, "aws", data)
+            digest = base64.b32encode(hashlib.sha256(policy.arn.encode()).digest()).decode()
+            policy.id = f"ANPA{digest[:17]}"  # the same at each start; moto draws one
             backend.managed_policies[policy.arn] = policy
             backend.aws_managed_policies.append(policy)
     return sorted(backend.managed_policies)
