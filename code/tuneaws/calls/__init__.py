@@ -10,9 +10,9 @@ before its first client is made (https://boto3.amazonaws.com/v1/documentation/ap
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuneaws.calls import explaining, spending
+from tuneaws.calls import explaining, retrying, spending, tokens
 
-PARTS = (spending, explaining)  # modules, in the order of their events
+PARTS = (tokens, retrying, spending, explaining)  # modules, in the order of their events
 
 
 @dataclass(frozen=True)
