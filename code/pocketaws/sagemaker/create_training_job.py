@@ -41,6 +41,7 @@ def start(context, request: dict, tuning_job_arn: str | None = None) -> Training
     job = TrainingJob(request, context.region, context.account)
     job.tuning_job_arn = tuning_job_arn
     engine = context.state.engine
+    rehearsals.check_offered(context.state.home, request)
     free = spot or rehearsals.has_capacity(context.state.home, request)  # a spot job waits for capacity
     with context.state.creating:
         count = resources["InstanceCount"]

@@ -6,7 +6,8 @@ An AWS account says no in three ways, and a program should be seen to survive ea
     <home>/denied.json     ["sagemaker:CreateTrainingJob"] or ["iam:PassRole"]: AccessDeniedException
     <home>/capacity.json   {"ml.g5.2xlarge": 0}: so many are free. A job that wants more is taken, and
                            Failed with CapacityError before its data is read; a spot job waits for them
-                           until its MaxWaitTimeInSeconds is over, looking again five times a second
+                           until its MaxWaitTimeInSeconds is over, looking again five times a second.
+                           null: the region does not have this type at all, and every job is refused
     <home>/spot_price.json {"ml.g5.2xlarge": 0.4}: what spot costs, as a share of the price on demand
 
 BillableTimeInSeconds of a spot job is its TrainingTimeInSeconds "after Spot discounting is applied"
@@ -24,6 +25,8 @@ NO_CAPACITY = (
     "CapacityError: Unable to provision requested ML compute capacity. "
     "Please retry using a different ML instance type."
 )
+# Of a type that a region does not have: github.com/aws/amazon-sagemaker-examples issue 1001 (read 2026-11).
+NOT_OFFERED = "The requested resource training-job/{kind} is not available in this region"
 
 
 def check_permission(context, request: dict) -> None:
@@ -39,6 +42,14 @@ def check_permission(context, request: dict) -> None:
                 f"User: arn:aws:iam::{context.account}:root is not authorized to perform: {action} on "
                 f"resource: {resource} because no identity-based policy allows the {action} action",
             )
+
+
+def check_offered(home, request: dict) -> None:
+    """Raise ResourceLimitExceeded for an instance type that the capacity.json of this home has as null."""
+    kind = request["ResourceConfig"].get("InstanceType")
+    capacity = _read(home, CAPACITY, dict)
+    if kind in capacity and capacity[kind] is None:
+        raise AwsError("ResourceLimitExceeded", NOT_OFFERED.format(kind=kind))
 
 
 def has_capacity(home, request: dict) -> bool:
