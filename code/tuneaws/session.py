@@ -142,6 +142,15 @@ def connect(where="local", region=None, home=None, role_arn=None, account=None) 
     return session
 
 
+def is_up(home=None) -> bool:
+    """Whether a local AWS answers, without starting one.
+
+    home  None: the one that AWS_ENDPOINT_URL points to, else <course>/.pocketaws
+    """
+    found = _ask(os.environ.get("AWS_ENDPOINT_URL")) if home is None else None
+    return bool(found or _alive(_home(home)))
+
+
 def stop_local(home=None) -> bool:
     """Stop the local AWS of `home`; what is in it (buckets, jobs) is gone. False if none was running."""
     home = _home(home)

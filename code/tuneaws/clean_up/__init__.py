@@ -9,10 +9,11 @@ What is data (buckets), what was set up for all lessons (roles, secret) and logs
 a model that took a day must not go with an endpoint. `python code/clean.py` does all of it.
 """
 
+from tuneaws.clean_up.choosing import chosen, expired, time_left
 from tuneaws.clean_up.deleting import Outcome, delete, delete_one
-from tuneaws.clean_up.finding import Found, find, used_regions
-from tuneaws.clean_up.showing import chosen, show
+from tuneaws.clean_up.finding import Found, all_regions, find, used_regions
+from tuneaws.clean_up.showing import rows, show
 from tuneaws.clean_up.things import CleanUpError, Thing
 
-__all__ = ["CleanUpError", "Found", "Outcome", "Thing", "chosen", "delete", "delete_one", "find", "show",
-           "used_regions"]
+__all__ = ["CleanUpError", "Found", "Outcome", "Thing", "all_regions", "chosen", "delete", "delete_one",
+           "expired", "find", "rows", "show", "time_left", "used_regions"]

@@ -8,6 +8,10 @@ from tuneaws.clean_up import in_account
 from tuneaws.clean_up.kinds import KINDS, ORDER
 from tuneaws.clean_up.things import STACK, Thing, carries, code_of, is_gone
 
+# What a region that an account has not enabled says to keys that are good in another one
+# (https://docs.aws.amazon.com/general/latest/gr/rande-manage.html, 2026-11).
+CLOSED = ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException")
+
 
 class Found(list):
     """The Things, in the order of their deletion.
@@ -15,11 +19,13 @@ class Found(list):
     unseen  [(what, region, why)]: what these credentials may not look at, so nothing is known of it
     stacks  the Things that a CloudFormation stack has made: they go with it, not one by one
     regions  where it was looked
+    closed   regions that this account has not switched on: nothing of it can be there
     """
 
     def __init__(self, things=(), unseen=(), stacks=(), regions=()):
         super().__init__(things)
         self.unseen, self.stacks, self.regions = list(unseen), list(stacks), list(regions)
+        self.closed = set()
 
 
 def find(session, cfg, regions: list | None = None) -> Found:
@@ -34,9 +40,9 @@ def find(session, cfg, regions: list | None = None) -> Found:
     if not tags:
         raise ValueError("no tags: that would find everything in the account. Fix: project.tags, config.yaml")
     found = Found(regions=used_regions(session, cfg) if regions is None else regions)
-    for kind in KINDS:
-        for region in [""] if kind.once else found.regions:
-            if _has(session, kind, region):
+    for region in ["", *found.regions]:
+        for kind in KINDS:
+            if kind.once != bool(region) and _has(session, kind, region) and region not in found.closed:
                 _look(session, kind, region, tags, found)
     found.sort(key=lambda thing: (thing.order, thing.region, thing.name))
     return found
@@ -62,6 +68,13 @@ def used_regions(session, cfg) -> list:
     return list(dict.fromkeys(regions))
 
 
+def all_regions(session) -> list:
+    """Every region that has SageMaker or Bedrock, as this botocore knows them; no call."""
+    found = [region for service in ("sagemaker", "bedrock")
+             for region in session.boto.get_available_regions(service)]
+    return sorted(set(found), key=lambda region: (region != session.region, region))
+
+
 def _has(session, kind, region: str) -> bool:
     """Whether a service is in a region at all; botocore's own list, no call."""
     return kind.once or region in session.boto.get_available_regions(kind.service)
@@ -77,7 +90,9 @@ def _look(session, kind, region: str, tags: dict, found: Found) -> None:
                 thing = Thing(kind.name, name, arn, where, there, kind.bills, ORDER[kind.name], kind.group)
                 (found.stacks if STACK in there else found).append(thing)
     except ClientError as err:
-        if code_of(err) != "NotImplemented":  # the local AWS has no such thing, so none is there
+        if region and region != session.region and code_of(err) in CLOSED:
+            found.closed.add(region)
+        elif code_of(err) != "NotImplemented":  # the local AWS has no such thing, so none is there
             found.unseen.append((kind.name, region, f"{code_of(err)}: {err.response['Error']['Message']}"))
     except BotoCoreError as err:
         found.unseen.append((kind.name, region, str(err)))
