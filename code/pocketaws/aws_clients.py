@@ -7,8 +7,10 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from pocketaws.iam.identity import ROOT_KEY as ACCESS_KEY
+from pocketaws.iam.identity import role_key
+
 APPLICATION = "pocketaws-engine"  # in its User-Agent: faults.py lets these calls be
-ACCESS_KEY = "pocketaws"  # any key is accepted; this one says who asks
 
 
 class AwsClients:
@@ -18,10 +20,10 @@ class AwsClients:
     Clients are thread-safe, making one is not, hence the lock.
     """
 
-    def __init__(self, endpoint_url: str, region: str):
-        self.endpoint_url = endpoint_url
-        self.region = region
+    def __init__(self, endpoint_url: str, region: str, access_key: str = ACCESS_KEY):
+        self.endpoint_url, self.region, self.access_key = endpoint_url, region, access_key
         self._made: dict = {}
+        self._as_roles: dict[str, AwsClients] = {}
         self._lock = threading.Lock()
 
     def get(self, service: str):
@@ -36,8 +38,8 @@ class AwsClients:
                     service,
                     region_name=self.region,
                     endpoint_url=self.endpoint_url,
-                    aws_access_key_id=ACCESS_KEY,
-                    aws_secret_access_key=ACCESS_KEY,
+                    aws_access_key_id=self.access_key,
+                    aws_secret_access_key=self.access_key,
                     config=Config(
                         parameter_validation=False,
                         max_pool_connections=16,
@@ -49,8 +51,18 @@ class AwsClients:
                 )
             return self._made[service]
 
+    def as_role(self, role_arn: str | None, service: str = "sagemaker") -> "AwsClients":
+        """The same clients, whose calls are made as a role that a service took on; these for no role."""
+        key = role_key(role_arn, service)
+        if key == self.access_key:
+            return self
+        with self._lock:
+            return self._as_roles.setdefault(key, AwsClients(self.endpoint_url, self.region, key))
+
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, those of the roles too."""
+        for clients in list(self._as_roles.values()):
+            clients.close()
         with self._lock:
             for client in self._made.values():
                 client.close()

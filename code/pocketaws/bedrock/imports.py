@@ -99,7 +99,7 @@ def _run(state, job: ImportJob) -> None:
     folder = state.bedrock.models_folder / f"importing-{job.id}"
     clients = AwsClients(state.url, job.region)
     try:
-        _download(clients.get("s3"), job.uri, folder)
+        _download(clients.as_role(job.request["roleArn"], "bedrock").get("s3"), job.uri, folder)
         model = ImportedModel(job, model_files.read(folder), state.bedrock.models_folder)
         shutil.move(folder, model.folder)
         state.bedrock.imported_models.add(model, in_use("model", model.name))

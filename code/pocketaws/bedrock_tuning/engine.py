@@ -98,7 +98,8 @@ class TuningEngine:
             if self._closed:
                 raise RuntimeError(f"job {job.name} came after the engine was closed")
             clients = self._clients.setdefault(job.region, AwsClients(self.endpoint_url, job.region))
-            run = TuningRun(self, job, clients.get("s3"), finished)
+            as_role = clients.as_role(job.request.get("roleArn"), "bedrock")
+            run = TuningRun(self, job, as_role.get("s3"), finished)
             self.turns.join(run)
             thread = threading.Thread(target=self._run, args=(run,), name=f"{THREAD} {job.name}", daemon=True)
             self._runs[job.arn] = (run, thread)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pocketaws.hosting import images
 from pocketaws.hosting.spec import VariantSpec
+from pocketaws.iam.identity import role_key
 from pocketaws.processes import environment, requirements_check
 
 HERE = Path(__file__).resolve().parent
@@ -42,7 +43,7 @@ def variables(folder: ContainerFolder, variant: VariantSpec, settings, region: s
     kind = images.family(container.image)
     env = {
         **environment.inherited(),
-        **environment.instance(region, settings.endpoint_url, settings.hub),
+        **environment.instance(region, settings.endpoint_url, settings.hub, role_key(container.role)),
         "SAGEMAKER_REGION": region,
         "SAGEMAKER_BASE_DIR": str(folder.root),
         "SM_MODEL_DIR": str(folder.model),

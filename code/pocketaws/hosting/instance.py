@@ -44,7 +44,8 @@ class Instance:
         self.up: concurrent.futures.Future = concurrent.futures.Future()
         self.restarts = 0
         self.failure: str | None = None  # why it did not come up, or cannot be started again
-        self._settings, self._clients, self._variant = settings, clients, variant
+        self._settings, self._variant = settings, variant
+        self._clients = clients.as_role(variant.container.role)
         self._group = f"{LOG_GROUP}/{endpoint_name}"
         self._folder = containers.ContainerFolder(root)
         self._sharing = sharing

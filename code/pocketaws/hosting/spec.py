@@ -16,12 +16,14 @@ class ContainerSpec:
     model_data    "s3://bucket/path/model.tar.gz"; None: no archive
     model_prefix  "s3://bucket/path/" of plain files (ModelDataSource, CompressionType None); None: none
     environment   the model's Environment
+    role          ARN of the role that its calls are made as; None: the server's own
     """
 
     image: str
     model_data: str | None = None
     model_prefix: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    role: str | None = None
 
 
 @dataclass(frozen=True)

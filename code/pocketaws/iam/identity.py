@@ -11,6 +11,7 @@ moto (5.2.5) keeps users, roles and sessions; a signature is not checked, as eve
 import threading
 from dataclasses import dataclass
 
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.iam.models import get_account_id_from, iam_backends
 from moto.sts.models import sts_backends
 
@@ -18,6 +19,7 @@ from moto.sts.models import sts_backends
 # For SageMaker https://docs.aws.amazon.com/sagemaker/latest/dg/logging-using-cloudtrail.html (2026-11);
 # Bedrock's is not documented; chosen.
 SESSIONS = {"sagemaker": "SageMaker", "bedrock": "BedrockModelCustomization"}
+ROOT_KEY = "pocketaws"  # of the server's own calls: what AWS does itself, not as a role
 _keys: dict[tuple[str, str], str] = {}
 _lock = threading.Lock()
 
@@ -58,10 +60,15 @@ def principal_of(access_key: str) -> Principal:
     return Principal("root", arn, account, arn)
 
 
-def role_key(role_arn: str, service: str = "sagemaker") -> str:
-    """An access key under which calls are made as a role, by a service that took it on."""
-    asked = (role_arn, SESSIONS[service])
-    account = role_arn.split(":")[4]
+def role_key(role_arn: str | None, service: str = "sagemaker") -> str:
+    """An access key under which calls are made as a role, by a service that took it on.
+
+    ROOT_KEY for no role, and for one of an account that is not here.
+    """
+    account = role_arn.split(":")[4] if role_arn else ""
+    if account != DEFAULT_ACCOUNT_ID:
+        return ROOT_KEY
+    asked = role_arn, SESSIONS[service]
     with _lock:
         made = _keys.get(asked)
         if made is None or _session(account, made) is None:

@@ -41,17 +41,18 @@ def redirect(text: str, folder: Path) -> str:
     return _OPT_ML.sub(lambda _: str(folder), text)
 
 
-def instance(region: str, endpoint_url: str, hub: Path) -> dict[str, str]:
+def instance(region: str, endpoint_url: str, hub: Path, access_key: str = ACCESS_KEY) -> dict[str, str]:
     """What every container has: region, credentials, the local AWS, the Hugging Face cache, offline.
 
-    hub   the cache that stands in for the model hub
+    hub          the cache that stands in for the model hub
+    access_key   what its calls are signed with: it stands for the role of the job or model
     """
     return {
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": access_key,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

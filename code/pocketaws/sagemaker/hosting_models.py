@@ -40,6 +40,7 @@ class Model(Resource):
             model_data=uri if kind == "archive" else None,
             model_prefix=uri if kind == "prefix" else None,
             environment=dict(self.container.get("Environment", {})),
+            role=self.request.get("ExecutionRoleArn"),
         )
 
 

@@ -120,7 +120,7 @@ class Queue:
     def _input(self, waiting: Waiting) -> bytes:
         bucket, key = waiting.input
         try:
-            found = self._clients.get("s3").get_object(Bucket=bucket, Key=key)
+            found = self._s3().get_object(Bucket=bucket, Key=key)
         except ClientError as err:
             reason = err.response["Error"]["Message"]
             raise AwsError("InputError", f"s3://{bucket}/{key} could not be read: {reason}") from err
@@ -129,6 +129,11 @@ class Queue:
             raise AwsError("InputError", f"s3://{bucket}/{key} has {size:,} bytes, over {MAX_INPUT:,}.")
         return found["Body"].read()
 
+    def _s3(self):
+        """S3 as the role of the endpoint's model."""
+        spec = getattr(self._endpoint(), "spec", None)
+        return self._clients.as_role(spec.variants[0].container.role if spec else None).get("s3")
+
     def _put(self, where: tuple[str, str], body: bytes, kind: str) -> None:
         bucket, key = where
-        self._clients.get("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)
+        self._s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)

@@ -69,7 +69,8 @@ class Engine:
             if self._closed:
                 raise RuntimeError(f"job {job.name} came after the engine was closed")
             clients = self._clients.setdefault(job.region, AwsClients(self.settings.endpoint_url, job.region))
-            run = JobRun(job, self.settings, clients, self.prepare_hub)
+            as_role = clients.as_role(job.request.get("RoleArn"))
+            run = JobRun(job, self.settings, as_role, self.prepare_hub)
             thread = threading.Thread(target=self._run, args=(run,), name=f"job {job.name}", daemon=True)
             self._runs[job.arn] = (run, thread)
         thread.start()

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from pocketaws.iam.identity import role_key
 from pocketaws.processes import environment
 from pocketaws.training.layout import LOOPBACK, HostFolder
 
@@ -20,7 +21,7 @@ def container(job, folder: HostFolder, host: str, hosts: int, endpoint_url: str,
         "SAGEMAKER_REGION": job.region,
         "SAGEMAKER_BASE_DIR": str(folder.root),
         "SAGEMAKER_JOB_NAME": job.name,
-        **environment.instance(job.region, endpoint_url, hub),
+        **environment.instance(job.region, endpoint_url, hub, role_key(job.request.get("RoleArn"))),
     }
     module = framework_module(job.request["AlgorithmSpecification"].get("TrainingImage", ""))
     if module:
