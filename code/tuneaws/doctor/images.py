@@ -1,0 +1,70 @@
+"""AWS's container images for the versions that config.yaml asks for: they exist, in this region.
+
+The SDK's table and AWS's registry are two things: an image that the table names may be gone. ECR lets every
+account look into AWS's own registry.
+"""
+
+from __future__ import annotations
+
+import re
+
+from botocore.exceptions import ClientError
+
+from tuneaws import raw_images
+from tuneaws.doctor import lessons
+from tuneaws.doctor.check import code_of, failed, passed, told
+from tuneaws.endpoints import llm_images
+
+URI = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:]+):(.+)")
+NOT_THERE = ("ImageNotFoundException", "RepositoryNotFoundException")
+
+
+def training_image(subject):
+    """The image of training jobs: sagemaker.transformers_version and its neighbours."""
+    if not lessons.needs(subject.lessons, lessons.TRAINING):
+        return None
+    return _ask(subject, lambda: _training(subject.cfg.sagemaker, subject.session.region))
+
+
+def serving_image(subject):
+    """The image of endpoints: endpoint.serve, with its versions."""
+    if not lessons.needs(subject.lessons, lessons.ENDPOINT):
+        return None
+    return _ask(subject, lambda: _serving(subject.cfg.endpoint, subject.session.region))
+
+
+def _training(job, region: str) -> str:
+    known = raw_images.IMAGES.get(job.transformers_version, ())
+    if known[:2] == (job.pytorch_version, job.py_version):
+        return raw_images.training_image(region, job.transformers_version)
+    from tuneaws.estimator import images  # the SDK's whole table: its import takes 2 to 3 s
+
+    return images.training_image_uri(region, job.instance_type, job.transformers_version, job.pytorch_version,
+                                     job.py_version)
+
+
+def _serving(endpoint, region: str) -> str:
+    if endpoint.serve == "vllm":
+        return llm_images.vllm_uri(region)
+    if endpoint.serve == "lmi":
+        return llm_images.lmi_uri(region)
+    return llm_images.huggingface_uri(region, endpoint.instance_type, endpoint.transformers_version,
+                                      endpoint.pytorch_version, endpoint.py_version)
+
+
+def _ask(subject, make):
+    """Ask ECR for the image that make() names."""
+    try:
+        uri = make()
+    except ValueError as err:  # versions without an image, a region whose registry is not known
+        return failed(*told(err))
+    account, region, repository, tag = URI.fullmatch(uri).groups()
+    try:
+        subject.client("ecr", region).describe_images(
+            registryId=account, repositoryName=repository, imageIds=[{"imageTag": tag}])
+    except ClientError as err:
+        if code_of(err) not in NOT_THERE:
+            raise
+        return failed(f"{uri} is not in AWS's registry", "versions of one image that is there: "
+                      f"{raw_images.PAGE}")
+    return passed(f"{repository}:{tag}")

@@ -1,0 +1,66 @@
+"""The answers for people, and for programs.
+
+    show(checks, cfg)          # a line each, its fix below it, and whether the lessons can run
+    as_dict(checks, cfg)       # the same for json.dumps()
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+from collections import Counter
+
+from tuneaws.doctor import lessons as numbers
+from tuneaws.doctor.check import FAIL, PASS, WARN
+from tuneaws.doctor.running import ready
+from tuneaws.lesson import WIDTH
+
+COLUMN = 24  # of the checks' names; a longer name has a line of its own
+
+
+def show(checks: list, cfg=None) -> None:
+    """Print a line for each check, its fix below it, and with `cfg` the verdict at the end."""
+    print("\n".join(line for check in checks for line in lines(check)))
+    if cfg is not None:
+        print("\n".join(verdict(checks, cfg.where)))
+
+
+def lines(check) -> list:
+    """One check: its status, its name, what was seen, wrapped to WIDTH."""
+    head, indent = f"{check.status}  {check.name:{COLUMN}}", " " * (COLUMN + 6)
+    shown = []
+    if len(check.name) >= COLUMN:
+        shown, head = [head.rstrip()], indent
+    first = True
+    for part in check.seen.split("\n"):
+        shown += textwrap.wrap(part, WIDTH, initial_indent=head if first else indent,
+                               subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        first = False
+    if check.fix:
+        shown += textwrap.wrap(f"Fix: {check.fix}", WIDTH, initial_indent=indent,
+                               subsequent_indent=indent + " " * 5, break_long_words=False,
+                               break_on_hyphens=False)
+    return shown
+
+
+def verdict(checks: list, where: str, chosen: str | None = None) -> list:
+    """Whether the lessons can run, and in local what they can do here."""
+    count = Counter(check.status for check in checks)
+    took = sum(check.took_s for check in checks)
+    said = [f"{count[PASS]} passed, {count[WARN]} to look at, {count[FAIL]} failed, in {took:.1f} s"]
+    if where == "local" and ready(checks):
+        said.append(f"local can do: {_range(chosen)} on this machine, training, endpoints and Bedrock")
+        said.append("              included, without an account, a network or a GPU, and free")
+    return [*said, f"ready for {where}: {'yes' if ready(checks) else 'no'}"]
+
+
+def _range(chosen: str | None) -> str:
+    found = sorted(numbers.chosen(chosen))
+    return f"lessons {found[0]} to {found[-1]}" if len(found) > 1 else f"lesson {found[0]}"
+
+
+def as_dict(checks: list, where: str) -> dict:
+    """{"where", "ready", "passed", "warned", "failed", "checks": [{name, status, seen, fix, took_s}]}."""
+    count = Counter(check.status for check in checks)
+    return {"where": where, "ready": ready(checks), "passed": count[PASS], "warned": count[WARN],
+            "failed": count[FAIL], "checks": [dataclasses.asdict(check) for check in checks]}
