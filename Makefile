@@ -13,7 +13,7 @@ PIP := $(PY) -m pip install --disable-pip-version-check --quiet --constraint con
 COURSE := .venv/.course
 TESTS := .venv/.tests
 
-.PHONY: help course lesson lab test bench clean setup
+.PHONY: help course lesson lab test bench doctor clean setup
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -39,6 +39,9 @@ test: $(TESTS) ## run all tests on two workers (ARGS="-k name" for pytest, "-n0"
 
 bench: $(COURSE) ## measure pocketaws, the lessons and the trainer here (ARGS="--only calls" for one section)
 	@$(PY) benchmarks/run.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+doctor: $(COURSE) ## say what would stop a lesson here, and how to mend it (ARGS="--where aws" for your account)
+	@$(PY) code/doctor.py $(ARGS)
 
 clean: ## stop this folder's local AWS, then list and remove what it and `make course` wrote
 	@if test -d .pocketaws && test -x $(PY); then PYTHONPATH=code $(PY) -c 'import tuneaws.session as s; s.stop_local()'; fi
