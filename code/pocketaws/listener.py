@@ -132,7 +132,6 @@ def listen(application, port: int, threads: int, memory_bytes: int, max_bytes: i
     Raises OSError when the port cannot be had.
     """
     threads_of_calls = Dispatcher()
-    threads_of_calls.set_thread_count(threads)
     server = create_server(
         application,
         _dispatcher=threads_of_calls,
@@ -149,6 +148,7 @@ def listen(application, port: int, threads: int, memory_bytes: int, max_bytes: i
         ident="pocketaws",
         clear_untrusted_proxy_headers=True,
     )
+    threads_of_calls.set_thread_count(threads)  # now that the port could be had
     server.channel_class = Channel
     server.adj_for_pieces = copy.copy(server.adj)
     server.adj_for_pieces.channel_request_lookahead = 1

@@ -1,6 +1,7 @@
 """Start, serve and end one local AWS.
 
-lock the home → clear what a killed one left → listen on 127.0.0.1 → ready line → … → end every process
+lock the home → clear what a killed one left → read what the one before knew → listen on 127.0.0.1, where
+that one did if it can be had → start again what was serving → ready line → … → end every process
 """
 
 import ctypes
@@ -11,15 +12,16 @@ import logging
 import logging.handlers
 import os
 import resource
-import shutil
 import signal
 import sys
 import threading
 from pathlib import Path
 
 from pocketaws import __version__
+from pocketaws.folders import remove
 
 THREADS = 24  # a request holds one; a training job's engine and its script are clients too
+ALIVE_EVERY_S = 1.0  # a job that a kill ended is billed to within this
 GRACE_S = 3.0  # from SIGTERM to SIGKILL for jobs that run when the server ends
 MAX_UPLOAD = 5 * 1024**3 + 1  # bytes; S3 takes 5 GiB in one put
 OPEN_FILES = 4096  # of this process; an invocation takes two: its client's connection and its container's
@@ -41,7 +43,6 @@ def main(home: Path, port: int, region: str, keep_jobs: bool = False) -> int:
             signal.signal(number, lambda *_: stop.set())
     try:
         with locked(home):
-            clear_leftovers(home, keep_jobs)
             _log_to(home / "pocketaws.log")
             return _serve(home, port, region, keep_jobs, stop)
     except StartError as err:
@@ -88,11 +89,13 @@ def _describe(home: Path) -> str:
 
 
 def clear_leftovers(home: Path, keep_jobs: bool) -> None:
-    """Remove what a killed pocketaws left in the home: server.json, the folders of jobs and containers."""
+    """Remove what a killed pocketaws left of what it ran: server.json, folders of jobs and containers.
+
+    What it knew stays: buckets, jobs, models with their weights, all that restart.py brings back.
+    """
     (home / "server.json").unlink(missing_ok=True)
-    shutil.rmtree(home / "endpoints", ignore_errors=True)
-    if not keep_jobs:
-        shutil.rmtree(home / "jobs", ignore_errors=True)
+    for name in ("endpoints", "bedrock/tuning", "bedrock/serving", *([] if keep_jobs else ["jobs"])):
+        remove(home / name)
 
 
 def _log_to(path: Path) -> None:
@@ -110,29 +113,65 @@ def _serve(home: Path, port: int, region: str, keep_jobs: bool, stop: threading.
     set_environment()
     return_large_blocks()
     allow_open_files()
-    from pocketaws import listener, resources
+    from pocketaws import listener, resources, restart
     from pocketaws.gateway import Gateway
     from pocketaws.state import State
 
+    ended_at = restart.last_seen(home)
+    clear_leftovers(home, keep_jobs)
     state = State(home, region, keep_jobs)
     resources.load_managed_policies(state.account)
-    try:
-        server = listener.listen(Gateway(state), port, THREADS, MEMORY_UPLOAD, MAX_UPLOAD)
-    except OSError as err:
-        if err.errno != errno.EADDRINUSE:
-            raise StartError(f"cannot listen on 127.0.0.1:{port}: {err.strerror}.") from err
-        raise StartError(
-            f"port {port} is in use. Name another with --port, or --port 0 for a free one."
-        ) from err
+    restart.read(state, ended_at)
+    server = _listen(listener, Gateway(state), port, home / "port")
     state.url = f"http://127.0.0.1:{server.effective_port}"
+    restart.resume(state)  # before the first request is read; what it asks of this server waits for that
     threading.Thread(target=server.run, name="http", daemon=True).start()
     try:
         _announce(home, state)
-        stop.wait()
+        while not stop.wait(ALIVE_EVERY_S):
+            _say_alive(home)
     finally:
         state.close(GRACE_S)
         (home / "server.json").unlink(missing_ok=True)
     return 0
+
+
+def _listen(listener, gateway, port: int, last: Path):
+    """A listener on the port, or where 0 is asked for on the last one of this home, which its clients know.
+
+    last   the file that has it
+    Raises StartError when the port cannot be had.
+    """
+    for wanted in [_number(last), 0] if port == 0 else [port]:
+        try:
+            server = listener.listen(gateway, wanted, THREADS, MEMORY_UPLOAD, MAX_UPLOAD)
+        except OSError as err:
+            if port == 0 and wanted:
+                continue  # somebody else has it now
+            if err.errno != errno.EADDRINUSE:
+                raise StartError(f"cannot listen on 127.0.0.1:{port}: {err.strerror}.") from err
+            raise StartError(
+                f"port {port} is in use. Name another with --port, or --port 0 for a free one."
+            ) from err
+        last.write_text(f"{server.effective_port}\n", encoding="utf-8")
+        return server
+
+
+def _number(path: Path) -> int:
+    """The port in a file; 0 when there is none."""
+    try:
+        port = int(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return 0
+    return port if 0 < port < 65536 else 0
+
+
+def _say_alive(home: Path) -> None:
+    """Touch server.json: its time says, after a kill, until when this server was there."""
+    try:
+        os.utime(home / "server.json")
+    except OSError:
+        pass  # removed by hand
 
 
 def return_large_blocks() -> None:

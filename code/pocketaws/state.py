@@ -31,19 +31,21 @@ class State:
         self.home, self.region, self.account, self.pid = home, region, ACCOUNT, os.getpid()
         self.keep_jobs = keep_jobs
         self.url = ""  # set once the port is known
-        self.store = Store(home / "state", beside=[home / name for name in DESCRIBED])  # closed last: what ends is kept too
+        store = Store(home / "state", beside=[home / name for name in DESCRIBED])
+        self.store = store  # closed last: what ends is kept too
         self.faults = Faults()
         self.iam = Gate(self)
-        self.jobs = Jobs()
-        self.warm_pools = WarmPools(home / "warm_pools")
-        self.models, self.endpoint_configs = Table("model"), Table("endpoint-config")
-        self.endpoints = Table("endpoint")
-        self.model_package_groups, self.model_packages = Table("model-package-group"), Table("model-package")
-        self.async_queues = AsyncQueues()
-        self.bedrock = Tables(home)
-        self.experiments, self.trials = Table("experiment"), Table("experiment-trial")
-        self.trial_components = Table("experiment-trial-component")
-        self.tuning_jobs = Table("hyper-parameter-tuning-job")
+        self.jobs = Jobs(store)
+        self.warm_pools = WarmPools(home / "warm_pools", store=store)
+        self.models, self.endpoint_configs = Table("model", store), Table("endpoint-config", store)
+        self.endpoints = Table("endpoint", store)
+        self.model_package_groups = Table("model-package-group", store)
+        self.model_packages = Table("model-package", store)
+        self.async_queues = AsyncQueues(store)
+        self.bedrock = Tables(home, store)
+        self.experiments, self.trials = Table("experiment", store), Table("experiment-trial", store)
+        self.trial_components = Table("experiment-trial-component", store)
+        self.tuning_jobs = Table("hyper-parameter-tuning-job", store)
         self._engine = self._hosting = self._tuning = self._serving = None
         self._closing = False
         self.creating = threading.Lock()  # held from the quota check until the job counts
@@ -101,6 +103,11 @@ class State:
     def has_serving(self) -> bool:
         """Whether any of Bedrock's models was asked yet."""
         return self._serving is not None
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server ends."""
+        return self._closing
 
     def close(self, grace_s: float) -> None:
         """Take no more jobs and endpoints, and end every process of theirs, within about grace_s seconds."""

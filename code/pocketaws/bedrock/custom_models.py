@@ -19,6 +19,7 @@ log = logging.getLogger("pocketaws")
 class CustomModel(Resource):
     """A tuned model. `folder` has its merged weights, config and tokenizer; base_model is its row."""
 
+    KEPT = (*Resource.KEPT, "job", "base_model")
     status = "Active"
 
     def __init__(self, job, models_folder: Path):

@@ -39,6 +39,12 @@ class CustomizationJob(Resource):
     `ended` is set after the last move, `stop_requested` when somebody asked to stop.
     """
 
+    KEPT = (
+        *Resource.KEPT, "request", "base_model", "hyperparameters", "status", "phases", "_times", "ended_at",
+        "failure_message", "training_loss", "validation_losses", "output_model_arn",
+    )  # fmt: skip
+    status = ""
+
     def __init__(self, request: dict, base_model, hyperparameters: dict, region: str, account: str):
         super().__init__("model-customization-job", request["jobName"], region, account,
                          request.get("jobTags"), prefix=f"{base_model.id}/")  # fmt: skip
@@ -52,9 +58,15 @@ class CustomizationJob(Resource):
         self.training_loss: float | None = None
         self.validation_losses: list[float] = []
         self.output_model_arn: str | None = None
-        self.ended = threading.Event()
-        self.stop_requested = threading.Event()
-        self._lock = threading.RLock()
+
+    def unkept(self) -> None:
+        """Locks and events."""
+        super().unkept()
+        self.ended, self.stop_requested = threading.Event(), threading.Event()
+        if self.status in ENDED:
+            self.ended.set()
+        elif self.status == "Stopping":
+            self.stop_requested.set()
 
     @property
     def training_uri(self) -> str:
@@ -73,7 +85,7 @@ class CustomizationJob(Resource):
 
     def begin(self, phase: str) -> bool:
         """Start a phase. False, and nothing happens, when the job has ended or is stopping."""
-        with self._lock:
+        with self.changing():
             if self.ended.is_set() or self.stop_requested.is_set():
                 return False
             self._set(phase, "InProgress")
@@ -81,23 +93,26 @@ class CustomizationJob(Resource):
 
     def end(self, phase: str) -> bool:
         """Complete a phase. False, and nothing happens, when the job has ended or is stopping."""
-        with self._lock:
+        with self.changing():
             if self.ended.is_set() or self.stop_requested.is_set():
                 return False
             self._set(phase, "Completed")
             return True
 
-    def fail(self, message: str) -> bool:
-        """End the job as Failed; message, cut to AWS's 2,048 characters, becomes failureMessage."""
-        with self._lock:
-            if not self._end("Failed"):
+    def fail(self, message: str, moment=None) -> bool:
+        """End the job as Failed; message, cut to AWS's 2,048 characters, becomes failureMessage.
+
+        moment   when it happened; None: now
+        """
+        with self.changing():
+            if not self._end("Failed", moment):
                 return False
             self.failure_message = message[:MAX_FAILURE_MESSAGE]
             return True
 
     def complete(self, training_loss: float, validation_losses: list[float], output_model: str) -> bool:
         """End the job as Completed. output_model: the ARN of the custom model that it made."""
-        with self._lock:
+        with self.changing():
             if self.stop_requested.is_set() or not self._end("Completed"):
                 return False
             self.training_loss, self.validation_losses = training_loss, list(validation_losses)
@@ -106,7 +121,7 @@ class CustomizationJob(Resource):
 
     def request_stop(self) -> bool:
         """Mark the job and its running phase Stopping; False when it has ended or is stopping already."""
-        with self._lock:
+        with self.changing():
             if self.ended.is_set() or self.stop_requested.is_set():
                 return False
             self.status, self.last_modified = "Stopping", now()
@@ -114,33 +129,34 @@ class CustomizationJob(Resource):
             self.stop_requested.set()
             return True
 
-    def stopped(self) -> bool:
-        """End a job that was asked to stop."""
-        with self._lock:
-            return self._end("Stopped")
+    def stopped(self, moment=None) -> bool:
+        """End a job that was asked to stop. moment: when it happened; None: now."""
+        with self.changing():
+            return self._end("Stopped", moment)
 
-    def _end(self, status: str) -> bool:
+    def _end(self, status: str, moment=None) -> bool:
         if self.ended.is_set():
             return False
+        moment = moment or now()
         self.status = status
         for running in ("InProgress", "Stopping"):
-            self._replace(running, status)
-        self.last_modified = self.ended_at = now()
+            self._replace(running, status, moment)
+        self.last_modified = self.ended_at = moment
         self.ended.set()
         return True
 
-    def _set(self, phase: str, status: str) -> None:
+    def _set(self, phase: str, status: str, moment=None) -> None:
         if phase not in self.phases:
             raise ValueError(f"{phase!r} is not a phase; one of {', '.join(PHASES)}")
-        moment = now()
+        moment = moment or now()
         self.phases[phase] = status
         self._times.setdefault(phase, {"creationTime": moment})["lastModifiedTime"] = moment
         self.last_modified = moment
 
-    def _replace(self, old: str, new: str) -> None:
+    def _replace(self, old: str, new: str, moment=None) -> None:
         for phase, status in self.phases.items():
             if status == old:
-                self._set(phase, new)
+                self._set(phase, new, moment)
 
     def status_details(self) -> dict:
         """A StatusDetails: {"validationDetails": {"status": "Completed", …}, …}."""

@@ -15,6 +15,10 @@ from pocketaws.sagemaker.job import now
 class Deployment(Resource):
     """A deployment: `model` answers, `update` is {"modelArn", "updateStatus"} of the newest update."""
 
+    KEPT = (
+        *Resource.KEPT, "model", "coming", "description", "status", "failure_message", "update",
+    )  # fmt: skip
+
     def __init__(self, request: dict, model, region: str, account: str):
         super().__init__("custom-model-deployment", request["modelDeploymentName"], region, account,
                          request.get("tags"))  # fmt: skip
@@ -30,19 +34,22 @@ class Deployment(Resource):
 
     def ready(self) -> None:
         """The model answers."""
-        self.status, self.last_modified = "Active", now()
+        with self.changing():
+            self.status, self.last_modified = "Active", now()
 
     def failed(self, why: str) -> None:
         """The model does not answer."""
-        self.status, self.failure_message, self.last_modified = "Failed", why[:MAX_FAILURE_MESSAGE], now()
+        with self.changing():
+            self.status, self.failure_message, self.last_modified = "Failed", why[:MAX_FAILURE_MESSAGE], now()
 
     def updated(self, why: str = "") -> None:
         """The model that an update brings answers, or does not: then the one before goes on."""
-        if not why:
-            self.model = self.coming
-        self.update = {**self.update, "updateStatus": "UpdateFailed" if why else "UpdateCompleted"}
-        self.coming, self.last_modified = None, now()
-        self.failure_message = why[:MAX_FAILURE_MESSAGE]
+        with self.changing():
+            if not why:
+                self.model = self.coming
+            self.update = {**self.update, "updateStatus": "UpdateFailed" if why else "UpdateCompleted"}
+            self.coming, self.last_modified = None, now()
+            self.failure_message = why[:MAX_FAILURE_MESSAGE]
 
     def summary(self) -> dict:
         """A CustomModelDeploymentSummary."""
@@ -122,8 +129,9 @@ def update_custom_model_deployment(context, request: dict) -> dict:
         deployment, model = _deployment(context, request), _deployable(context, request["modelArn"])
         if deployment.status != "Active" or deployment.coming:
             raise validation_error(f"The deployment {deployment.name} is not Active, or is being updated.")
-        deployment.coming = model
-        deployment.update = {"modelArn": model.arn, "updateStatus": "Updating"}
+        with deployment.changing():
+            deployment.coming = model
+            deployment.update = {"modelArn": model.arn, "updateStatus": "Updating"}
     warming.start(context.state, model.folder, deployment.updated, deployment.updated)
     return {"customModelDeploymentArn": deployment.arn}
 

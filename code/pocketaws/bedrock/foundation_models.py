@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timezone
 from pathlib import Path
 
+from pocketaws.keeping import json_values
+
 TABLE = Path(__file__).with_suffix(".json")
 DAYS = ("starts_on", "legacy_on", "ends_on")
 ACTIVE, LEGACY, ENDED = "ACTIVE", "LEGACY", "ENDED"
@@ -105,6 +107,16 @@ def families() -> dict:
 def every() -> tuple[FoundationModel, ...]:
     """All rows of the table, in its order."""
     return tuple(_row(row) for row in _content()["models"])
+
+
+def _by_id(identifier: str) -> FoundationModel:
+    row = next((row for row in every() if row.id == identifier), None)
+    if row is None:
+        raise json_values.Unreadable(f"the table has no model {identifier}")
+    return row
+
+
+json_values.kind(FoundationModel, lambda row: row.id, _by_id)  # what is kept of a row is its id
 
 
 def _row(row: dict) -> FoundationModel:

@@ -17,6 +17,8 @@ UNITS = {"customModelUnitsPerModelCopy": 1, "customModelUnitsVersion": "v1.0"}
 class ImportedModel(Resource):
     """A model that was imported; its ARN is the modelId that answers. `folder` has its files."""
 
+    KEPT = (*Resource.KEPT, "job", "facts", "context_tokens")
+
     def __init__(self, job, facts, models_folder: Path):
         super().__init__("imported-model", job.request["importedModelName"], job.region, job.account,
                          job.request.get("importedModelTags"))  # fmt: skip

@@ -25,6 +25,8 @@ ECHOED = ("jobName", "importedModelName", "roleArn", "modelDataSource")
 class ImportJob(Resource):
     """An import job: InProgress, then Completed or Failed."""
 
+    KEPT = (*Resource.KEPT, "request", "status", "failure_message", "ended_at", "model_arn")
+
     def __init__(self, request: dict, region: str, account: str):
         super().__init__("model-import-job", request["jobName"], region, account, request.get("jobTags"))
         self.request, self.token = copy.deepcopy(request), request.get("clientRequestToken")
@@ -36,11 +38,12 @@ class ImportJob(Resource):
         """The S3 URI under which the model's files are."""
         return self.request["modelDataSource"]["s3DataSource"]["s3Uri"]
 
-    def end(self, failure: str = "", model_arn: str | None = None) -> None:
-        """Completed with a model, or Failed."""
-        self.failure_message, self.model_arn = failure[:MAX_FAILURE_MESSAGE], model_arn
-        self.last_modified = self.ended_at = now()
-        self.status = "Failed" if failure else "Completed"
+    def end(self, failure: str = "", model_arn: str | None = None, moment=None) -> None:
+        """Completed with a model, or Failed. moment: when; None: now."""
+        with self.changing():
+            self.failure_message, self.model_arn = failure[:MAX_FAILURE_MESSAGE], model_arn
+            self.last_modified = self.ended_at = moment or now()
+            self.status = "Failed" if failure else "Completed"
 
     def describe(self) -> dict:
         """A GetModelImportJob response."""

@@ -17,6 +17,8 @@ SYSTEM, APPLICATION = "SYSTEM_DEFINED", "APPLICATION"
 class ApplicationProfile(Resource):
     """An account's own profile of a foundation model, `model` its row."""
 
+    KEPT = (*Resource.KEPT, "model", "regions", "description")
+
     def __init__(self, request: dict, model, regions: list[str], region: str, account: str):
         super().__init__("application-inference-profile", request["inferenceProfileName"], region, account,
                          request.get("tags"))  # fmt: skip

@@ -10,6 +10,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from pocketaws.keeping.json_values import dataclass_kind
+
 ARCHITECTURES = (
     "LlamaForCausalLM", "MllamaForConditionalGeneration", "MistralForCausalLM", "MixtralForCausalLM",
     "T5ForConditionalGeneration", "GPTBigCodeForCausalLM", "Qwen2ForCausalLM",
@@ -30,6 +32,7 @@ class ModelFilesError(ValueError):
     """These files are not a model that Bedrock imports; the text says why."""
 
 
+@dataclass_kind
 @dataclass(frozen=True)
 class Facts:
     """architecture: model_type of config.json, "llama"; instruct: whether Converse can be used."""

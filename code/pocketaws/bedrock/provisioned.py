@@ -24,6 +24,8 @@ MOST_WITHOUT_COMMITMENT = 2  # Provisioned Throughputs of an account
 class Provisioned(Resource):
     """A Provisioned Throughput of a custom model."""
 
+    KEPT = (*Resource.KEPT, "model", "desired", "units", "status", "failure_message")
+
     def __init__(self, request: dict, model, region: str, account: str):
         super().__init__("provisioned-model", request["provisionedModelName"], region, account,
                          request.get("tags"))  # fmt: skip
@@ -49,12 +51,15 @@ class Provisioned(Resource):
 
     def ready(self) -> None:
         """The model that is wanted answers."""
-        self.model, self.status, self.last_modified = self.desired, "InService", now()
+        with self.changing():
+            self.model, self.status, self.last_modified = self.desired, "InService", now()
 
     def failed(self, why: str) -> None:
         """The model that is wanted does not answer."""
-        self.status = "Failed" if self.status == "Creating" else "InService"
-        self.desired, self.failure_message, self.last_modified = self.model, why[:MAX_FAILURE_MESSAGE], now()
+        with self.changing():
+            self.status = "Failed" if self.status == "Creating" else "InService"
+            self.desired, self.last_modified = self.model, now()
+            self.failure_message = why[:MAX_FAILURE_MESSAGE]
 
     def summary(self) -> dict:
         """A ProvisionedModelSummary."""
@@ -100,7 +105,7 @@ def create_provisioned_model_throughput(context, request: dict) -> dict:
         _check_quotas(context, request)
         made = Provisioned(request, model, context.region, context.account)
         tables.provisioned.add(made, in_use("provisioned model", made.name))
-    _record(context)
+    record(context.state)
     warming.start(context.state, model.folder, made.ready, made.failed)
     return {"provisionedModelArn": made.arn}
 
@@ -129,14 +134,14 @@ def _over_quota(what: str, most: int) -> AwsError:
     return AwsError("ServiceQuotaExceededException", f"The quota of {what} is {most}: ask AWS for more.")
 
 
-def _record(context) -> None:
+def record(state) -> None:
     """Write down what runs, and what it costs on AWS."""
     rows = [
         {"arn": each.arn, "name": each.name, "units": each.units, "usd_an_hour": each.usd_an_hour,
          "since": each.created_at.isoformat(timespec="seconds")}
-        for each in context.state.bedrock.provisioned.all()
+        for each in state.bedrock.provisioned.all()
     ]  # fmt: skip
-    path = context.state.bedrock.provisioned_record
+    path = state.bedrock.provisioned_record
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
@@ -174,11 +179,11 @@ def update_provisioned_model_throughput(context, request: dict) -> None:
             model = tables.custom_models.get(request["desiredModelId"], context.region, context.account)
             if model.base_model != made.base_model:
                 raise validation_error(f"The model {model.name} is not tuned from {made.base_model.id}.")
-        made.name, made.desired, made.last_modified = name, model, now()
         changed = model is not made.model
-        if changed:
-            made.status = "Updating"
-    _record(context)
+        with made.changing():
+            made.name, made.desired, made.last_modified = name, model, now()
+            made.status = "Updating" if changed else made.status
+    record(context.state)
     if changed:
         warming.start(context.state, model.folder, made.ready, made.failed)
 
@@ -189,7 +194,7 @@ def delete_provisioned_model_throughput(context, request: dict) -> None:
     made = _provisioned(context, request)
     context.state.bedrock.provisioned.discard(made)
     custom_models.release(context.state, *made.models)
-    _record(context)
+    record(context.state)
 
 
 def _provisioned(context, request: dict) -> Provisioned:

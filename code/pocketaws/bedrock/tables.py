@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from pocketaws import folders
 from pocketaws.errors import AwsError
+from pocketaws.keeping.kept import Kept
+from pocketaws.keeping.tables import KeptTable
 from pocketaws.sagemaker.job import now
 from pocketaws.sagemaker.jobs import page, when
 
@@ -42,49 +43,30 @@ def tags_in(tags: list[dict] | None) -> dict:
     return {tag["key"]: tag["value"] for tag in tags or []}
 
 
-class Resource:
+class Resource(Kept):
     """What every resource of Bedrock has: id (12 characters), name, ARN, tags, when it was made.
 
     kind      as it stands in the ARN: "custom-model"
     prefix    what stands in the ARN before the id: "amazon.nova-micro-v1:0:128k/", or nothing
     """
 
+    KEPT = ("id", "name", "region", "account", "arn", "tags", "created_at", "last_modified", "token")
     token = None  # the clientRequestToken of the request that made it
 
     def __init__(self, kind: str, name: str, region: str, account: str, tags=None, prefix: str = ""):
+        self.unkept()
         self.id, self.name, self.region, self.account = new_id(), name, region, account
         self.arn = arn_of(kind, prefix + self.id, region, account)
         self.tags = tags_in(tags)
         self.created_at = self.last_modified = now()
 
 
-class Table:
-    """Resources of one kind, found by ARN, by name or by id. Names are unique in an account and region.
+class Table(KeptTable):
+    """Resources of one kind, found by ARN, by name or by id. Names are unique in an account and region."""
 
-    kind   as it stands in the ARN: "model-customization-job"
-    """
-
-    def __init__(self, kind: str):
-        self.kind = kind
-        self._by_arn: dict = {}
-        self._lock = threading.Lock()
-
-    def add(self, resource, taken: AwsError) -> None:
-        """Keep a new resource. Raises `taken` when its name is in use."""
-        with self._lock:
-            for each in self._by_arn.values():
-                if self._key(each) == self._key(resource):
-                    raise taken
-            self._by_arn[resource.arn] = resource
-
-    @staticmethod
-    def _key(resource) -> tuple:
-        return resource.name, resource.region, resource.account
-
-    def discard(self, resource) -> bool:
-        """Forget a resource; False when it was not, or no longer, there."""
-        with self._lock:
-            return self._by_arn.pop(resource.arn, None) is not None
+    def _is_taken(self, resource) -> bool:
+        key = resource.name, resource.region, resource.account
+        return any(key == (each.name, each.region, each.account) for each in self._by_arn.values())
 
     def find(self, identifier: str, region: str, account: str):
         """The resource with this ARN, name or id in an account and region, None when there is none."""
@@ -109,20 +91,6 @@ class Table:
         every = self.of(region, account) if token else []
         return next((each for each in every if each.token == token), None)
 
-    def by_arn(self, arn: str):
-        """The resource with this ARN, None when there is none."""
-        with self._lock:
-            return self._by_arn.get(arn)
-
-    def all(self) -> list:
-        """Every resource, of any region, oldest first."""
-        with self._lock:
-            return list(self._by_arn.values())
-
-    def of(self, region: str, account: str) -> list:
-        """Every resource of an account in a region, oldest first."""
-        return [each for each in self.all() if (each.region, each.account) == (region, account)]
-
 
 class Tables:
     """Everything that Bedrock keeps in one running local AWS.
@@ -130,18 +98,16 @@ class Tables:
     home   the folder of this local AWS: weights lie in <home>/bedrock/models/<id>/
     """
 
-    def __init__(self, home: Path):
+    def __init__(self, home: Path, store=None):
         self.models_folder = home / "bedrock" / "models"
         self.provisioned_record = home / "bedrock" / "provisioned.json"
-        folders.remove(self.models_folder)  # weights of a server before, whose tables went with it
-        self.provisioned_record.unlink(missing_ok=True)
-        self.customization_jobs = Table("model-customization-job")
-        self.custom_models = Table("custom-model")
-        self.deployments = Table("custom-model-deployment")
-        self.provisioned = Table("provisioned-model")
-        self.import_jobs = Table("model-import-job")
-        self.imported_models = Table("imported-model")
-        self.inference_profiles = Table("application-inference-profile")
+        self.customization_jobs = Table("model-customization-job", store)
+        self.custom_models = Table("custom-model", store)
+        self.deployments = Table("custom-model-deployment", store)
+        self.provisioned = Table("provisioned-model", store)
+        self.import_jobs = Table("model-import-job", store)
+        self.imported_models = Table("imported-model", store)
+        self.inference_profiles = Table("application-inference-profile", store)
         self.naming = threading.Lock()  # held while a job's names are looked up and it is added
         self.using = threading.Lock()  # held while something begins to use a model, or it is deleted
 

@@ -19,6 +19,7 @@ from pocketaws.bedrock_tuning.training_rules import (
     line_problems,
 )
 from pocketaws.folders import remove
+from pocketaws.keeping import cut_off
 from pocketaws.processes import environment
 from pocketaws.processes.last_error import error_message
 from pocketaws.s3_files import S3FilesError
@@ -72,8 +73,10 @@ class TuningRun:
             if not self.job.ended.is_set():  # asked to stop while the model was on its way
                 raise Stopped
         except Stopped:
-            self.job.request_stop()  # a server that ends has not asked yet
-            self.job.stopped()
+            if self.job.stop_requested.is_set():
+                self.job.stopped()
+            else:
+                self.job.fail(cut_off.CUSTOMIZATION)
         except (Failed, S3FilesError) as err:
             self.job.fail(str(err))
         except OSError as err:

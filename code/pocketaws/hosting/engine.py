@@ -55,10 +55,13 @@ class _Hosted:
 
     fleet      the one that has the traffic      aside   fleets and containers on their way in or out
     changing   held by the thread that changes it
+    settled    set but while a fleet is started again that was in service before this server
     """
 
     def __init__(self, place: Place):
         self.place = place
+        self.settled = threading.Event()
+        self.settled.set()
         self.fleet: Fleet | None = None
         self.aside: list = []
         self.changing = threading.Lock()
@@ -108,17 +111,19 @@ class HostingEngine:
         """Creating → InService, or Failed with the reason. Raises RuntimeError after close()."""
         with self._lock:
             self._check_open()
-            clients = self._clients.get(endpoint.region)
-            if clients is None:
-                clients = AwsClients(self.settings.endpoint_url, endpoint.region)
-                self._clients[endpoint.region] = clients
-                self._metrics[endpoint.region] = Metrics(clients)
-            root = self.settings.endpoints / endpoint.name
-            if root.exists():  # an endpoint of this name in another region
-                root = self.settings.endpoints / f"{endpoint.name}-{endpoint.region}-{time.time_ns()}"
-            hosted = _Hosted(Place(self.settings, clients, endpoint.name, root))
-            endpoint.engine_state = self._hosted[endpoint.arn] = hosted
+            hosted = self._hosted_anew(endpoint)
         self._change(endpoint, hosted, self._create, spec)
+
+    def restore(self, endpoint) -> None:
+        """SystemUpdating → InService on the fleet that a server before this one ran, or Failed and why.
+
+        Requests that come meanwhile wait for it. Raises RuntimeError after close().
+        """
+        with self._lock:
+            self._check_open()
+            hosted = self._hosted_anew(endpoint)
+            hosted.settled.clear()
+        self._change(endpoint, hosted, self._restore)
 
     def update(self, endpoint, spec: EndpointSpec) -> None:
         """Updating → InService on the new fleet, or RollingBack → InService on the old one, and why."""
@@ -147,6 +152,25 @@ class HostingEngine:
         for clients in self._clients.values():
             clients.close()
         remove(self.settings.endpoints)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server ends: what fails from now on says nothing of the container."""
+        return self._closed
+
+    def _hosted_anew(self, endpoint) -> _Hosted:
+        """The engine's part of an endpoint that it has none of yet. The lock is held."""
+        clients = self._clients.get(endpoint.region)
+        if clients is None:
+            clients = AwsClients(self.settings.endpoint_url, endpoint.region)
+            self._clients[endpoint.region] = clients
+            self._metrics[endpoint.region] = Metrics(clients)
+        root = self.settings.endpoints / endpoint.name
+        if root.exists():  # an endpoint of this name in another region
+            root = self.settings.endpoints / f"{endpoint.name}-{endpoint.region}-{time.time_ns()}"
+        hosted = _Hosted(Place(self.settings, clients, endpoint.name, root))
+        endpoint.engine_state = self._hosted[endpoint.arn] = hosted
+        return hosted
 
     def _check_open(self) -> None:
         if self._closed:
@@ -211,6 +235,16 @@ class HostingEngine:
             return
         endpoint.serve(spec)
         endpoint.move("InService")
+
+    def _restore(self, endpoint, hosted: _Hosted) -> None:
+        try:
+            hosted.fleet = self._start(hosted, endpoint.spec)
+        except StartFailed as err:
+            endpoint.move("Failed", str(err))
+        else:
+            endpoint.move("InService", endpoint.failure_reason)
+        finally:
+            hosted.settled.set()
 
     def _update(self, endpoint, hosted: _Hosted, spec: EndpointSpec) -> None:
         try:
@@ -335,6 +369,8 @@ class HostingEngine:
     def _begin(self, endpoint, target_variant: str | None, received_at: float | None) -> Request:
         received_at = time.monotonic() if received_at is None else received_at
         hosted = endpoint.engine_state
+        if hosted is not None:
+            hosted.settled.wait(INVOKE_TIMEOUT_S)
         while True:
             fleet = hosted.fleet if hosted is not None else None
             if fleet is None:

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field
 
+from pocketaws.keeping.json_values import dataclass_kind
+
 # A container has 8 minutes after its start to answer /ping with 200 (docs: "Custom Inference Code with
 # Hosting Services", 2026-11); ContainerStartupHealthCheckTimeoutInSeconds, 60 to 3,600, changes that.
 STARTUP_TIMEOUT_S = 480
 DOWNLOAD_TIMEOUT_S = 3600  # ModelDataDownloadTimeoutInSeconds, 60 to 3,600; AWS names no default, so its most
 
 
+@dataclass_kind
 @dataclass(frozen=True)
 class ContainerSpec:
     """The one container of a model.
@@ -26,6 +29,7 @@ class ContainerSpec:
     role: str | None = None
 
 
+@dataclass_kind
 @dataclass(frozen=True)
 class VariantSpec:
     """One production variant: a model, on how many instances, with which share of the traffic.
@@ -45,6 +49,7 @@ class VariantSpec:
     download_timeout_s: int = DOWNLOAD_TIMEOUT_S
 
 
+@dataclass_kind
 @dataclass(frozen=True)
 class EndpointSpec:
     """An endpoint config, resolved.

@@ -7,6 +7,7 @@ import time
 
 from pocketaws.errors import AwsError
 from pocketaws.hyperparameter_tuning.early_stopping import lags_behind
+from pocketaws.keeping import cut_off
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,11 @@ class Runner:
 
     tuning      a TuningJob        strategy    has next(tried, results), see strategies.py
     launch      number, combination → the TrainingJob it started. Raises AwsError
-    stop        ends a TrainingJob
+    stop        ends a TrainingJob     server_ends   whether the local AWS is shutting down
     """
 
-    def __init__(self, tuning, strategy, launch, stop):
+    def __init__(self, tuning, strategy, launch, stop, server_ends=lambda: False):
+        self._server_ends = server_ends
         self._tuning, self._strategy = tuning, strategy
         self._launch, self._stop = launch, stop
         limits = tuning.config["ResourceLimits"]
@@ -57,6 +59,8 @@ class Runner:
             log.exception("tuning job %s", self._tuning.name)
             ending, reason = "Failed", f"InternalServerError: pocketaws failed: {type(err).__name__}: {err}"
             self._end_all()
+        if self._server_ends() and not self._tuning.stop_requested.is_set():
+            ending, reason = "Failed", cut_off.TUNING  # whatever the jobs that it ended look like
         self._tuning.end(ending, reason)
 
     def _work(self) -> tuple[str, str | None]:

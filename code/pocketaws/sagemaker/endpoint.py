@@ -11,15 +11,18 @@ process and talks to nobody. Who does what:
               move("InService")         done; what was pending is dropped
               move("RollingBack"), move("InService", reason)      the old fleet stays
               move("Failed", reason)
+    restart   resume()                  after the server's end: what was in service is to be started again
 
 Statuses are those of API_DescribeEndpoint (read 2026-11).
 """
 
 import copy
-import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pocketaws.keeping import cut_off
+from pocketaws.keeping.json_values import dataclass_kind
+from pocketaws.keeping.kept import Kept
 from pocketaws.sagemaker.job import now
 
 STATUSES = ("Creating", "InService", "Updating", "SystemUpdating", "RollingBack", "Deleting", "Failed",
@@ -28,6 +31,7 @@ RESTING = ("InService", "Failed", "UpdateRollbackFailed", "OutOfService")  # not
 MAX_FAILURE_REASON = 1024  # characters, botocore's FailureReason shape
 
 
+@dataclass_kind
 @dataclass
 class VariantState:
     """One variant as DescribeEndpoint shows it.
@@ -83,7 +87,7 @@ def states_of(spec, status: str = "") -> list[VariantState]:
     ]
 
 
-class Endpoint:
+class Endpoint(Kept):
     """An endpoint's state. Every method may be called from any thread.
 
     spec         the pocketaws.hosting.spec.EndpointSpec in service, None before the first one is
@@ -94,7 +98,15 @@ class Endpoint:
     engine_state a free slot, in which the hosting engine keeps its own object
     """
 
+    KEPT = (
+        "name", "region", "account", "arn", "tags", "created_at", "last_modified", "status",
+        "failure_reason", "spec", "variants", "pending", "pending_variants", "pending_since", "config_name",
+        "deployment_config",
+    )  # fmt: skip
+    engine_state = None
+
     def __init__(self, name: str, spec, region: str, account: str, tags: dict | None = None):
+        self.unkept()
         self.name, self.region, self.account = name, region, account
         self.arn = f"arn:aws:sagemaker:{region}:{account}:endpoint/{name.lower()}"
         self.tags = dict(tags or {})
@@ -108,8 +120,6 @@ class Endpoint:
         self.pending_since = self.created_at
         self.config_name = spec.config_name
         self.deployment_config: dict | None = None
-        self.engine_state = None
-        self._lock = threading.RLock()
 
     def begin(self, status: str, spec=None) -> bool:
         """Claim the endpoint for an update or its deletion; False when it is not at rest.
@@ -117,7 +127,7 @@ class Endpoint:
         spec      the fleet that an UpdateEndpoint asks for; None for weights and counts, and for a deletion
         An update needs InService, a deletion any resting status.
         """
-        with self._lock:
+        with self.changing():
             if self.status not in (RESTING if status == "Deleting" else ("InService",)):
                 return False
             self.move(status)
@@ -135,10 +145,12 @@ class Endpoint:
         """
         if status not in STATUSES:
             raise ValueError(f"{status!r} is not an endpoint status; one of {', '.join(STATUSES)}")
-        with self._lock:
+        with self.changing():
             if self.status == "Deleting":
                 return
-            self.status, self.last_modified = status, now()
+            if (self.status, status) != ("SystemUpdating", "InService"):  # there nothing was changed
+                self.last_modified = now()
+            self.status = status
             if failure_reason or status in ("InService", "Updating"):
                 self.failure_reason = failure_reason[:MAX_FAILURE_REASON]
             if status in RESTING:
@@ -150,7 +162,7 @@ class Endpoint:
 
     def serve(self, spec) -> None:
         """This fleet, all of it up, answers requests from now on, with the weights and counts asked for."""
-        with self._lock:
+        with self.changing():
             self.spec, self.config_name = spec, spec.config_name
             self.variants = states_of(spec)
             for variant in self.variants:
@@ -158,13 +170,40 @@ class Endpoint:
                 variant.current_count = variant.desired_count
             self.last_modified = now()
 
+    def resume(self) -> str:
+        """What is to be done after the server that ran it has ended.
+
+        "delete"   it was being deleted
+        "create"   nothing was in service yet: the pending fleet begins again
+        "restore"  what was in service is to be started again, and is SystemUpdating until then; an update
+                   that was under way is over
+        "nothing"  it was Failed
+        """
+        with self.changing():
+            if self.status == "Deleting":
+                return "delete"
+            if self.spec is None:
+                return "create" if self.status == "Creating" else "nothing"
+            if self.status in ("Updating", "RollingBack"):
+                self.failure_reason = cut_off.UPDATE
+                self.pending, self.pending_variants = None, []
+                for variant in self.variants:
+                    variant.desired_count = variant.current_count
+                    variant.desired_weight = variant.current_weight
+            elif self.status not in ("InService", "SystemUpdating"):
+                return "nothing"
+            for variant in self.variants:
+                variant.status = ""
+            self.status = "SystemUpdating"
+            return "restore"
+
     def set_variant(self, name: str, pending: bool = False, **values) -> None:
         """Set members of a VariantState by name: set_variant("a", current_count=1, status="Updating").
 
         pending   whether a variant of the fleet being deployed is meant
         Raises KeyError when there is no such variant.
         """
-        with self._lock:
+        with self.changing():
             found = next((v for v in self._states(pending) if v.name == name), None)
             if found is None:
                 raise KeyError(name)

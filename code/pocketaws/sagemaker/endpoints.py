@@ -177,8 +177,13 @@ def delete_endpoint(context, request: dict) -> None:
     endpoint = endpoint_of(context, request["EndpointName"])
     engine = context.state.hosting
     claim(endpoint, "Deleting")
-    forget = context.state.endpoints.discard
-    _start(lambda: engine.delete(endpoint, lambda: forget(endpoint)), undo=lambda: None)
+    _start(lambda: engine.delete(endpoint, lambda: forget(context.state, endpoint)), undo=lambda: None)
+
+
+def forget(state, endpoint: Endpoint) -> None:
+    """An endpoint is gone, with the asynchronous requests that nobody has answered."""
+    state.async_queues.forget(endpoint.arn)
+    state.endpoints.discard(endpoint)
 
 
 def endpoint_of(context, name: str) -> Endpoint:

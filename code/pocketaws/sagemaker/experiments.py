@@ -57,8 +57,8 @@ def describe_experiment(context, request: dict) -> dict:
 def update_experiment(context, request: dict) -> dict:
     """Change the display name and the description."""
     experiment = experiment_of(context, request["ExperimentName"])
-    experiment.request = {**experiment.request, **request}
-    experiment.last_modified = now()
+    with experiment.changing():
+        experiment.request, experiment.last_modified = {**experiment.request, **request}, now()
     return {"ExperimentArn": experiment.arn}
 
 

@@ -22,6 +22,8 @@ SHOWN = ("ModelName", "PrimaryContainer", "Containers", "InferenceExecutionConfi
 class Model(Resource):
     """A model; `container` is what it runs, with everything that a model package version adds."""
 
+    KEPT = (*Resource.KEPT, "container")
+
     def __init__(self, request: dict, container: dict, region: str, account: str):
         super().__init__("model", request["ModelName"], request, region, account)
         self.container = copy.deepcopy(container)

@@ -45,7 +45,7 @@ def create_hyper_parameter_tuning_job(context, request: dict) -> dict:
         if job.request_stop():
             context.state.engine.stop(job)
 
-    Runner(tuning, strategy, launch, stop).start()
+    Runner(tuning, strategy, launch, stop, lambda: context.state.closing).start()
     return {"HyperParameterTuningJobArn": tuning.arn}
 
 

@@ -16,6 +16,7 @@ import copy
 import threading
 from datetime import datetime, timezone
 
+from pocketaws.keeping.kept import Kept
 from pocketaws.sagemaker.metric_series import MetricSeries
 
 ORDER = ("Starting", "Pending", "Downloading", "Training", "Interrupted", "Stopping", "Uploading")
@@ -58,7 +59,7 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-class TrainingJob:
+class TrainingJob(Kept):
     """A training job's request and state. Every method may be called from any thread.
 
     request     the members of a validated CreateTrainingJob; not to be changed
@@ -70,7 +71,15 @@ class TrainingJob:
     to stop. `metrics` has every value of the job's metrics.
     """
 
+    KEPT = (
+        "request", "name", "region", "account", "arn", "tags", "created_at", "last_modified", "status",
+        "secondary_status", "transitions", "failure_reason", "training_start_time", "training_end_time",
+        "training_time_s", "billable_time_s", "final_metrics", "model_artifacts", "tuning_job_arn",
+    )  # fmt: skip
+    status = ""
+
     def __init__(self, request: dict, region: str, account: str):
+        self.unkept()
         self.request = request
         self.name = request["TrainingJobName"]
         self.region = region
@@ -91,17 +100,35 @@ class TrainingJob:
         self.final_metrics: list[dict] = []
         self.model_artifacts: str | None = None
         self.tuning_job_arn: str | None = None
+
+    def unkept(self) -> None:
+        """Locks, events, and what is kept by itself: metrics, the warm pool."""
+        super().unkept()
         self.metrics = MetricSeries()
         self.warm_pool = None  # a WarmPool, set before the job is started
-        self.ended = threading.Event()
-        self.stop_requested = threading.Event()
-        self._lock = threading.RLock()
+        self.ended, self.stop_requested = threading.Event(), threading.Event()
+        if self.status in FINAL.values():
+            self.ended.set()
+        elif self.status == "Stopping":
+            self.stop_requested.set()
 
-    def move(self, secondary_status: str, message: str = "", status: str | None = None) -> bool:
+    def keep_in(self, store, kind: str) -> None:
+        """Keep the job, and its metrics as they come."""
+        super().keep_in(store, kind)
+        self.metrics.keep_in(store, self.arn)
+
+    def move(
+        self,
+        secondary_status: str,
+        message: str = "",
+        status: str | None = None,
+        moment: datetime | None = None,
+    ) -> bool:
         """Go on to a secondary status; the one before it gets its EndTime.
 
         message   StatusMessage; AWS's usual words when empty
         status    TrainingJobStatus, when it is not the one that goes with secondary_status
+        moment    when it happened; None: now
         Returns False, and changes nothing, when the job has ended or is stopping and the move would take
         it back: that is how a job thread and a StopTrainingJob that cross each other are settled.
         The same secondary status again only replaces the message, as AWS does.
@@ -109,12 +136,12 @@ class TrainingJob:
         """
         if secondary_status not in MESSAGES:
             raise ValueError(f"{secondary_status!r} is not a secondary status; one of {', '.join(MESSAGES)}")
-        with self._lock:
+        with self.changing():
             if self.ended.is_set():
                 return False
             if secondary_status not in FINAL and not self._may_follow(secondary_status):
                 return False
-            self._close_and_open(secondary_status, message or MESSAGES[secondary_status])
+            self._close_and_open(secondary_status, message or MESSAGES[secondary_status], moment or now())
             self.secondary_status = secondary_status
             if status or secondary_status in FINAL:
                 self.status = status or FINAL[secondary_status]
@@ -126,17 +153,17 @@ class TrainingJob:
                 self.ended.set()
             return True
 
-    def fail(self, reason: str) -> bool:
+    def fail(self, reason: str, moment: datetime | None = None) -> bool:
         """End the job as Failed; reason, cut to AWS's 1,024 characters, becomes FailureReason."""
-        with self._lock:
+        with self.changing():
             if self.ended.is_set():
                 return False
             self.failure_reason = reason[:MAX_FAILURE_REASON]
-            return self.move("Failed")
+            return self.move("Failed", moment=moment)
 
     def request_stop(self) -> bool:
         """Mark the job Stopping and set `stop_requested`; False when it has ended already."""
-        with self._lock:
+        with self.changing():
             if self.ended.is_set():
                 return False
             self.stop_requested.set()
@@ -179,8 +206,7 @@ class TrainingJob:
             return self.status != "Stopping"
         raise ValueError(f"job {self.name}: no way back from {current} to {secondary_status}")
 
-    def _close_and_open(self, secondary_status: str, message: str) -> None:
-        moment = now()
+    def _close_and_open(self, secondary_status: str, message: str, moment: datetime) -> None:
         last = self.transitions[-1]
         if last["Status"] == secondary_status:
             last["StatusMessage"] = message

@@ -3,35 +3,23 @@
 import base64
 import binascii
 import json
-import threading
 from datetime import datetime, timezone
 
 from pocketaws.errors import AwsError, validation_error
+from pocketaws.keeping.tables import KeptTable
 from pocketaws.sagemaker.job import TrainingJob
 
 
-class Jobs:
+class Jobs(KeptTable):
     """Training jobs by ARN, which is in lower case: names that differ only in case are the same job."""
 
-    def __init__(self):
-        self._by_arn: dict[str, TrainingJob] = {}
-        self._lock = threading.Lock()
+    def __init__(self, store=None):
+        super().__init__("training-job", store)
 
     def add(self, job: TrainingJob) -> None:
         """Keep a new job. Raises ResourceInUse when its name is taken in this account and region."""
-        with self._lock:
-            if job.arn in self._by_arn:
-                raise AwsError(
-                    "ResourceInUse",
-                    "Training job names must be unique within an AWS account and region, and a training job "
-                    f"with this name already exists ({job.arn})",
-                )
-            self._by_arn[job.arn] = job
-
-    def discard(self, job: TrainingJob) -> None:
-        """Forget a job that could not be started."""
-        with self._lock:
-            self._by_arn.pop(job.arn, None)
+        text = "Training job names must be unique within an AWS account and region, and a training job with "
+        super().add(job, AwsError("ResourceInUse", f"{text}this name already exists ({job.arn})"))
 
     def get(self, name: str, region: str, account: str) -> TrainingJob:
         """The job of this name. AWS's error for none is a ValidationException (aws/aws-sdk issue 165)."""
@@ -39,16 +27,6 @@ class Jobs:
         if job is None or job.name != name:
             raise validation_error("Requested resource not found.")
         return job
-
-    def by_arn(self, arn: str) -> TrainingJob | None:
-        """The job with this ARN, None when there is none."""
-        with self._lock:
-            return self._by_arn.get(arn)
-
-    def of(self, region: str, account: str) -> list[TrainingJob]:
-        """Every job of an account in a region, oldest first."""
-        with self._lock:
-            return [job for job in self._by_arn.values() if (job.region, job.account) == (region, account)]
 
 
 def page(items: list, key, size: int, token: str | None, question: dict, descending: bool):

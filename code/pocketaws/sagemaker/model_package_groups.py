@@ -13,6 +13,8 @@ from pocketaws.sagemaker.table import ARN, Resource, arn_of, select
 class ModelPackageGroup(Resource):
     """A group of model versions; `newest` is the last version number given, be it to a deleted one."""
 
+    KEPT = (*Resource.KEPT, "newest")
+
     def __init__(self, request: dict, region: str, account: str):
         super().__init__("model-package-group", request["ModelPackageGroupName"], request, region, account)
         self.newest = 0

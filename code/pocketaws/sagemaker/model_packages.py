@@ -39,6 +39,8 @@ class ModelPackage(Resource):
     asked     the CreateModelPackage that made it        changed   whether it was updated since
     """
 
+    KEPT = (*Resource.KEPT, "group", "version", "changed", "asked")
+
     def __init__(self, group: ModelPackageGroup, version: int, request: dict, region: str, account: str):
         super().__init__("model-package", f"{group.name}/{version}", request, region, account)
         self.request.setdefault("ModelApprovalStatus", "PendingManualApproval")
@@ -86,8 +88,8 @@ def create_model_package(context, request: dict) -> dict:
         taken = AwsError("ConflictException", f"Model package already exists: {package.arn}")
         if context.state.model_package_groups.by_arn(group.arn) is not group:
             raise validation_error(f"ModelPackageGroup {group.arn} does not exist.")
+        group.newest += 1  # first: a number that nobody has is better than one that two would have
         context.state.model_packages.add(package, taken)
-        group.newest += 1
     return {"ModelPackageArn": package.arn}
 
 
@@ -177,8 +179,9 @@ def update_model_package(context, request: dict) -> dict:
         changed = {**package.request, **{name: request[name] for name in UPDATED if name in request}}
         changed["CustomerMetadataProperties"] = _properties(changed, request)
         changed["AdditionalInferenceSpecifications"] = _joined(changed, added)
-        package.request = copy.deepcopy({name: value for name, value in changed.items() if value})
-        package.last_modified, package.changed = now(), True
+        with package.changing():
+            package.request = copy.deepcopy({name: value for name, value in changed.items() if value})
+            package.last_modified, package.changed = now(), True
     return {"ModelPackageArn": package.arn}
 
 

@@ -2,10 +2,10 @@
 
 import copy
 import re
-import threading
 from datetime import datetime
 
-from pocketaws.errors import AwsError
+from pocketaws.keeping.kept import Kept
+from pocketaws.keeping.tables import KeptTable
 from pocketaws.sagemaker.job import now
 from pocketaws.sagemaker.jobs import page, when
 
@@ -17,14 +17,17 @@ def arn_of(kind: str, name: str, region: str, account: str) -> str:
     return f"arn:aws:sagemaker:{region}:{account}:{kind}/{name.lower()}"
 
 
-class Resource:
+class Resource(Kept):
     """A resource that is no more than what was asked for: a model, an endpoint config, a model package.
 
     request    the members that its Describe gives back; replaced whole when it changes
     tags       {key: value}
     """
 
+    KEPT = ("name", "region", "account", "arn", "request", "tags", "created_at", "last_modified")
+
     def __init__(self, kind: str, name: str, request: dict, region: str, account: str):
+        self.unkept()
         self.name, self.region, self.account = name, region, account
         self.arn = arn_of(kind, name, region, account)
         self.request = copy.deepcopy({key: value for key, value in request.items() if key != "Tags"})
@@ -33,47 +36,13 @@ class Resource:
         self.last_modified: datetime = self.created_at
 
 
-class Table:
-    """Resources of one kind by ARN. Names that differ only in case are the same resource.
-
-    kind   as it stands in the ARN: "endpoint-config"
-    """
-
-    def __init__(self, kind: str):
-        self.kind = kind
-        self._by_arn: dict = {}
-        self._lock = threading.Lock()
-
-    def add(self, resource, taken: AwsError) -> None:
-        """Keep a new resource. Raises `taken` when there is one with this ARN."""
-        with self._lock:
-            if resource.arn in self._by_arn:
-                raise taken
-            self._by_arn[resource.arn] = resource
-
-    def discard(self, resource) -> bool:
-        """Forget a resource; False when it was not, or no longer, there."""
-        with self._lock:
-            if self._by_arn.get(resource.arn) is not resource:
-                return False
-            return self._by_arn.pop(resource.arn) is resource
+class Table(KeptTable):
+    """Resources of one kind by ARN. Names that differ only in case are the same resource."""
 
     def find(self, name: str, region: str, account: str):
         """The resource of this name, None when there is none."""
         found = self.by_arn(arn_of(self.kind, name, region, account))
         return found if found is not None and found.name == name else None
-
-    def by_arn(self, arn: str):
-        """The resource with this ARN, None when there is none."""
-        with self._lock:
-            return self._by_arn.get(arn)
-
-    def of(self, region: str, account: str) -> list:
-        """Every resource of an account in a region, oldest first."""
-        with self._lock:
-            return [
-                each for each in self._by_arn.values() if (each.region, each.account) == (region, account)
-            ]
 
 
 def select(resources: list, request: dict, order: str) -> tuple[list, str | None]:

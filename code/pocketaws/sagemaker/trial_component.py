@@ -33,11 +33,27 @@ class TrialComponent(Resource):
     metrics  what BatchPutMetrics brought
     """
 
+    KEPT = (*Resource.KEPT, "job", "_removed")
+
     def __init__(self, name: str, request: dict, region: str, account: str, job=None):
         super().__init__(KIND, name, request, region, account)
         self.job = job
-        self.metrics = MetricSeries()
         self._removed: dict[str, set[str]] = {member: set() for member in MAPS}
+
+    def unkept(self) -> None:
+        """Locks, and the metrics, which are kept by themselves."""
+        super().unkept()
+        self.metrics = MetricSeries()
+
+    def keep_in(self, store, kind: str) -> None:
+        """Keep the component, and its metrics as they come."""
+        super().keep_in(store, kind)
+        self.metrics.keep_in(store, self.arn)
+
+    def forget(self) -> None:
+        """Take it out of its store, and its metrics with it."""
+        super().forget()
+        self.metrics.forget()
 
     @property
     def source_arn(self) -> str:
@@ -47,13 +63,14 @@ class TrialComponent(Resource):
     def update(self, request: dict) -> None:
         """Put an UpdateTrialComponent over what is there; …ToRemove takes away what the job gave, too."""
         changed = {**self.request, **{name: request[name] for name in OWN if name in request}}
-        for member in MAPS:
-            gone = set(request.get(f"{member}ToRemove", ()))
-            given = request.get(member, {})
-            self._removed[member] = (self._removed[member] | gone) - set(given)
-            kept = {key: value for key, value in self.request.get(member, {}).items() if key not in gone}
-            changed[member] = {**kept, **given}
-        self.request, self.last_modified = changed, now()
+        with self.changing():
+            for member in MAPS:
+                gone = set(request.get(f"{member}ToRemove", ()))
+                given = request.get(member, {})
+                self._removed[member] = (self._removed[member] | gone) - set(given)
+                kept = {key: value for key, value in self.request.get(member, {}).items() if key not in gone}
+                changed[member] = {**kept, **given}
+            self.request, self.last_modified = changed, now()
 
     def describe(self) -> dict:
         """A DescribeTrialComponent response."""

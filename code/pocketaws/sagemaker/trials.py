@@ -1,7 +1,5 @@
 """Trials, the groups of runs in an experiment: Create, Describe, List, Update, Delete."""
 
-import threading
-
 from pocketaws.errors import validation_error
 from pocketaws.operations import operation
 from pocketaws.sagemaker.experiments import by_creation, experiment_of, not_found, taken
@@ -15,26 +13,31 @@ KIND = "experiment-trial"
 class Trial(Resource):
     """A trial of an experiment and the components in it. A component may be in several trials."""
 
+    KEPT = (*Resource.KEPT, "experiment", "_components")
+
     def __init__(self, request: dict, experiment, region: str, account: str):
         super().__init__(KIND, request["TrialName"], request, region, account)
         self.experiment = experiment
-        self._components: dict = {}
-        self._lock = threading.Lock()
+        self._components: list = []
 
     def components(self) -> list:
         """The TrialComponents in it, in the order they came."""
         with self._lock:
-            return list(self._components.values())
+            return list(self._components)
 
     def put(self, component) -> None:
         """Add a component; one that is in it already stays."""
         with self._lock:
-            self._components[component.arn] = component
+            if component not in self._components:
+                self._components = [*self._components, component]
 
     def take_out(self, component) -> bool:
         """Take a component out; False when it was not in it."""
         with self._lock:
-            return self._components.pop(component.arn, None) is not None
+            was_in = component in self._components
+            if was_in:
+                self._components = [each for each in self._components if each is not component]
+            return was_in
 
     def describe(self) -> dict:
         """A DescribeTrial response."""
@@ -84,8 +87,8 @@ def describe_trial(context, request: dict) -> dict:
 def update_trial(context, request: dict) -> dict:
     """Change the display name."""
     trial = trial_of(context, request["TrialName"])
-    trial.request = {**trial.request, **request}
-    trial.last_modified = now()
+    with trial.changing():
+        trial.request, trial.last_modified = {**trial.request, **request}, now()
     return {"TrialArn": trial.arn}
 
 

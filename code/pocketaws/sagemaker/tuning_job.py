@@ -15,6 +15,7 @@ from pocketaws.sagemaker.table import Resource
 
 KIND = "hyper-parameter-tuning-job"
 OBJECTIVE = "_tuning_objective_metric"  # the hyperparameter by which AWS tells a job what is looked for
+ENDED = ("Completed", "Failed", "Stopped")
 IMPROVEMENT = 0.01  # of BestObjectiveNotImproving: 1 % or more (API_BestObjectiveNotImproving)
 
 
@@ -25,14 +26,22 @@ class TuningJob(Resource):
     StopHyperParameterTuningJob
     """
 
+    KEPT = (*Resource.KEPT, "status", "failure_reason", "ended_at", "_launched")
+    status = ""
+
     def __init__(self, request: dict, region: str, account: str):
         super().__init__(KIND, request["HyperParameterTuningJobName"], request, region, account)
         self.status = "InProgress"
         self.failure_reason: str | None = None
         self.ended_at = None
-        self.ended, self.stop_requested = threading.Event(), threading.Event()
         self._launched: list[tuple] = []  # (TrainingJob, {name: text})
-        self._lock = threading.Lock()
+
+    def unkept(self) -> None:
+        """Locks and events."""
+        super().unkept()
+        self.ended, self.stop_requested = threading.Event(), threading.Event()
+        if self.status in ENDED:
+            self.ended.set()
 
     @property
     def config(self) -> dict:
@@ -54,9 +63,8 @@ class TuningJob(Resource):
 
     def note(self, job, combination: dict) -> None:
         """A training job was launched with this combination."""
-        with self._lock:
-            self._launched.append((job, combination))
-        self.last_modified = now()
+        with self.changing():
+            self._launched, self.last_modified = [*self._launched, (job, combination)], now()
 
     def value(self, job) -> float | None:
         """The newest value of the objective metric of a training job."""
@@ -65,17 +73,17 @@ class TuningJob(Resource):
 
     def request_stop(self) -> bool:
         """Mark the job Stopping; False when it has ended or is stopping already."""
-        with self._lock:
+        with self.changing():
             if self.status != "InProgress":
                 return False
             self.status, self.last_modified = "Stopping", now()
         self.stop_requested.set()
         return True
 
-    def end(self, status: str, reason: str | None = None) -> None:
-        """Reach the last status, with the reason of a failure."""
-        with self._lock:
-            self.status, self.ended_at = status, now()
+    def end(self, status: str, reason: str | None = None, moment=None) -> None:
+        """Reach the last status, with the reason of a failure. moment: when; None: now."""
+        with self.changing():
+            self.status, self.ended_at = status, moment or now()
             self.last_modified = self.ended_at
             self.failure_reason = reason[:MAX_FAILURE_REASON] if reason else None
         self.ended.set()

@@ -23,7 +23,10 @@ import time
 from pathlib import Path
 
 from pocketaws.folders import remove
+from pocketaws.keeping import json_values
+from pocketaws.keeping.kept import Kept
 
+KIND = "warm-pool"  # of the store's entries, by the ARN of the job
 LONGEST_S = 28 * 86_400
 MATCHING = ("RoleArn", "VpcConfig", "EnableInterContainerTrafficEncryption", "EnableNetworkIsolation")
 MATCHING_RESOURCES = ("InstanceCount", "InstanceType", "VolumeKmsKeyId", "VolumeSizeInGB")
@@ -31,23 +34,27 @@ KEPT_AFTER = ("AlgorithmError", "ClientError")
 CACHE = "sagemaker/warmpoolcache"  # below /opt/ml
 
 
-class WarmPool:
-    """The pool of one job, as that job sees it. For any thread; `clock` is time.monotonic in all but tests.
+class WarmPool(Kept):
+    """The pool of one job, as that job sees it. For any thread; `clock` is time.time in all but tests.
 
     job          the TrainingJob               keep_alive_s   0: the pool ends with the job
     taken_from   the pool that it took over    has_room       asked at the job's end: does the quota allow it?
     cache        a folder of its own: host by host, the persistent cache while no job has it
     """
 
-    def __init__(self, job, cache: Path, has_room=lambda job: True, taken_from=None, clock=time.monotonic):
-        self.job, self.cache, self._has_room, self._clock = job, cache, has_room, clock
+    KEPT = (
+        "job", "arn", "cache_name", "keep_alive_s", "_born", "_available_at", "_ended_after_s", "reused_by",
+    )  # fmt: skip
+
+    def __init__(self, job, cache: Path, has_room=lambda job: True, taken_from=None, clock=time.time):
+        self.unkept()
+        self.job, self.arn = job, job.arn
+        self.cache, self.cache_name, self._has_room, self._clock = cache, cache.name, has_room, clock
         self.keep_alive_s = job.request["ResourceConfig"].get("KeepAlivePeriodInSeconds", 0)
-        self.taken_from = taken_from
         self._born = taken_from._born if taken_from else clock()
         self._available_at: float | None = None
         self._ended_after_s: float | None = None  # how long it was Available, once it is not any more
         self.reused_by: str | None = None
-        self._lock = threading.RLock()
 
     @property
     def status(self) -> str:
@@ -74,7 +81,7 @@ class WarmPool:
     def job_ended(self) -> None:
         """The job has come to its last status: keep its instances, or let them go."""
         keep = bool(self.keep_alive_s) and self._is_healthy() and self._has_room(self.job)
-        with self._lock:
+        with self.changing():
             self._available_at = self._clock()
             if not keep:
                 self._end(0.0)
@@ -96,7 +103,7 @@ class WarmPool:
 
     def take(self, name: str) -> bool:
         """Move to another job; False when somebody was quicker or the time is over."""
-        with self._lock:
+        with self.changing():
             if self.status != "Available":
                 return False
             self._ended_after_s, self.reused_by = self._clock() - self._available_at, name
@@ -104,7 +111,7 @@ class WarmPool:
 
     def update(self, keep_alive_s: int) -> bool:
         """Keep it for another time after the job's end, 0: end it now; False when it is not Available."""
-        with self._lock:
+        with self.changing():
             if self.status != "Available":
                 return False
             self.keep_alive_s = keep_alive_s
@@ -127,10 +134,10 @@ class WarmPool:
 
 
 class WarmPools:
-    """The pools of a server. `folder` keeps their caches."""
+    """The pools of a server. `folder` keeps their caches, `store` what is known of them."""
 
-    def __init__(self, folder: Path, clock=time.monotonic):
-        self._folder, self._clock = folder, clock
+    def __init__(self, folder: Path, clock=time.time, store=None):
+        self._folder, self._clock, self._store = folder, clock, store
         self._pools: list[WarmPool] = []
         self._lock = threading.Lock()
 
@@ -143,7 +150,30 @@ class WarmPools:
             if found or job.request["ResourceConfig"].get("KeepAlivePeriodInSeconds"):
                 cache = found.cache if found else self._folder / f"{job.region}-{job.name}"
                 job.warm_pool = WarmPool(job, cache, has_room, found, self._clock)
+                if self._store is not None:
+                    job.warm_pool.keep_in(self._store, KIND)
                 self._pools.append(job.warm_pool)
+
+    def read(self, refer, has_room) -> None:
+        """Give the jobs of a server before their pools again, and remove the caches that are nobody's.
+
+        refer   see json_values.read: the jobs are there already       has_room   as in join
+        """
+        for key, text in self._store.items(KIND):
+            try:
+                pool = WarmPool.of_record(json_values.read(text, refer))
+            except json_values.Unreadable as err:
+                self._store.set_aside(KIND, key, str(err))
+                continue
+            pool.cache, pool._has_room, pool._clock = self._folder / pool.cache_name, has_room, self._clock
+            pool.stay_in(self._store, KIND)
+            pool.job.warm_pool = pool
+            if pool.status in ("InUse", "Available"):
+                self._pools.append(pool)
+        wanted = {pool.cache_name for pool in self._pools}
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            if folder.name not in wanted:
+                remove(folder)
 
     def waiting(self, region: str, account: str, but_for: dict | None = None) -> list[WarmPool]:
         """The pools that are Available: their instances count for the quotas.

@@ -36,14 +36,15 @@ def batch_put_metrics(context, request: dict) -> dict:
     Raises a ValidationException when there is no such component.
     """
     component = component_of(context, request["TrialComponentName"])
-    errors = []
+    errors, rows = [], []
     for index, each in enumerate(request["MetricData"]):
         value = float(each["Value"])
         if not math.isfinite(value):
             errors.append({"Code": "VALIDATION_ERROR", "MetricIndex": index})
             continue
         moment = _moment(each["Timestamp"])
-        component.metrics.add(each["MetricName"], value, moment, each.get("Step"))
+        rows.append((each["MetricName"], value, moment, each.get("Step")))
+    component.metrics.add_all(rows)
     return {"Errors": errors} if errors else {}
 
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from pocketaws.folders import remove
+from pocketaws.keeping import cut_off
 from pocketaws.s3_files import S3FilesError
 from pocketaws.sagemaker import rehearsals
 from pocketaws.training import artifacts, channels, drivers, source_code
@@ -76,7 +77,7 @@ class JobRun:
             if ending == "Completed" and self.job.stop_requested.is_set():
                 ending = "Stopped"  # the request came while the results were on their way
         except JobStopped:
-            ending, failure = "Stopped", None
+            ending, failure = "Stopped", None if self.job.stop_requested.is_set() else cut_off.JOB
         except JobFailure as err:
             ending, failure = "Failed", str(err)
         except S3FilesError as err:

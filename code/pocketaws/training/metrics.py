@@ -133,8 +133,9 @@ class MetricScan:
         moment = datetime.fromtimestamp(moment_ms / 1000, timezone.utc)
         for name, values in found.items():
             self._final[name] = {"MetricName": name, "Value": values[-1], "Timestamp": moment}
-            for value in values:
-                self._job.metrics.add(name, value, moment)
+        self._job.metrics.add_all(
+            [(name, value, moment, None) for name, values in found.items() for value in values]
+        )
         self._job.final_metrics = list(self._final.values())
         data = metric_data(self._job.name, found, moment)
         for start in range(0, len(data), MAX_DATA):
