@@ -54,18 +54,21 @@ class Keeper:
             keeper.restore()
 
     @contextmanager
-    def around(self, call: calls.Call, environ: dict) -> Iterator[None]:
+    def around(self, call: calls.Call, environ: dict) -> Iterator[s3_objects.Touched]:
         """What moto changes within is kept on leaving, whether it answered or raised.
+
+        Gives what is noted of the request: .answer is the object's content that it is answered with.
 
         Raises StoreClosed, OSError or sqlite3.Error where it could not be kept: acknowledge nothing then.
         """
         changing = not (call.operation or "").startswith(READS)
         things = s3_objects.touched.things = s3_objects.Touched()
+        things.streaming = call.operation == "GetObject"
         with ExitStack() as stack:
             if changing:
                 stack.enter_context(self._lock_for(call, environ))
             try:
-                yield
+                yield things
             finally:
                 s3_objects.touched.things = None
                 self._keep(call, things, changing)

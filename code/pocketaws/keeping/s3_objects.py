@@ -8,6 +8,7 @@ moto makes its objects from moto.s3.models.FakeKey and FakeMultipart; install() 
 their place, and KeptS3 in the place of the backend that answers.
 """
 
+import os
 import threading
 
 import moto.s3.models as models
@@ -15,8 +16,9 @@ from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
 from moto.s3.utils import compute_checksum
 from moto.utilities.utils import md5_hash
 
-from pocketaws.keeping.files import Files
+from pocketaws.keeping.files import Blob, Files
 
+PIECE = 256 * 1024  # bytes that are read at once where an answer goes out piece by piece
 touched = threading.local()  # .things: a Touched while a request is answered
 _place: dict[str, Files] = {}  # "files": where new objects go
 
@@ -31,6 +33,8 @@ class Touched:
         self.parts: set[tuple[str, str, int]] = set()
         self.changed: set[tuple[str, str]] = set()
         self.streams: list = []
+        self.streaming = False  # the request gets an object, which is sent from its files
+        self.answer: Reader | None = None  # what of it moto answered
 
 
 class Content(list):
@@ -38,6 +42,69 @@ class Content(list):
 
     def read(self) -> bytes:
         return self[0].read() if len(self) == 1 else b"".join(blob.read() for blob in self)
+
+
+class Reader:
+    """Some of an object's bytes, as a file that can be read, and as a sequence that moto takes a range of."""
+
+    def __init__(self, blobs: list[Blob], start: int, stop: int):
+        self._blobs, self._start, self._stop, self._at = blobs, start, stop, 0
+        self._open: tuple[Blob | None, object] = None, None
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    def __getitem__(self, wanted: slice) -> "Reader":
+        start, stop, _ = wanted.indices(len(self))
+        noted().answer = Reader(self._blobs, self._start + start, self._start + max(start, stop))
+        return noted().answer
+
+    def __iter__(self):
+        while piece := self.read(PIECE):
+            yield piece
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, at most size, from one file at a time; none at the end."""
+        position, left = self._start + self._at, len(self) - self._at
+        wanted = left if size < 0 else min(size, left)
+        pieces = []
+        for blob in self._blobs:
+            if wanted <= 0:
+                break
+            if position < blob.size:
+                pieces.append(self._read_of(blob, position, min(wanted, blob.size - position)))
+                wanted -= len(pieces[-1])
+                position = 0
+            else:
+                position -= blob.size
+        content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._at += len(content)
+        return content
+
+    def _read_of(self, blob: Blob, position: int, size: int) -> bytes:
+        if self._open[0] is not blob:
+            self.close()
+            self._open = blob, open(blob.path, "rb", buffering=0)
+        content = os.pread(self._open[1].fileno(), size, position)
+        if len(content) != size:
+            raise OSError(f"{blob.path} was cut short while it was sent")
+        return content
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self)}[whence]
+        return self._at
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._open[1] is not None:
+            self._open[1].close()
+        self._open = None, None
 
 
 class KeptKey(models.FakeKey):
@@ -54,8 +121,16 @@ class KeptKey(models.FakeKey):
             self.multipart = None
 
     @property
-    def value(self) -> bytes:
-        return self.blobs.read()
+    def value(self):
+        """The object's bytes; for a request that is answered with them a Reader."""
+        things = noted()
+        if not things.streaming:
+            return self.blobs.read()
+        missing = [blob.name for blob in self.blobs if not blob.is_whole()]
+        if missing:
+            raise FileNotFoundError(f"the files {missing} of the object {self.name} are not whole")
+        things.answer = Reader(self.blobs, 0, self.contentsize)
+        return things.answer
 
     @value.setter
     def value(self, new_value) -> None:
