@@ -168,8 +168,9 @@ def test_a_faulty_loop_of_creates_through_tuneaws_makes_no_duplicates(aws, prepa
     sm, iam, s3, bedrock = client("sagemaker"), client("iam"), client("s3"), client("bedrock")
     tags, rounds = [{"Key": "course", "Value": "tuneaws"}], 12
     kinds = [name for name in LISTS if name not in ("CreateHyperParameterTuningJob", "CreateTrial",
-                                                    "CreateTrialComponent", "CreateExperiment")]  # fmt: skip
-    before = {name: count(plain, name, {}) for name in kinds}
+                                                    "CreateTrialComponent", "CreateExperiment",
+                                                    "CreateEndpoint")]  # fmt: skip
+    before, deployed = {name: count(plain, name, {}) for name in kinds}, len(aws.hosting.calls)
     group, container = new_name("group"), model_request(aws)["PrimaryContainer"]
     aws.state.faults.set({"one_in": 4, "seed": 11})
     for _ in range(rounds):
@@ -180,7 +181,7 @@ def test_a_faulty_loop_of_creates_through_tuneaws_makes_no_duplicates(aws, prepa
                      "InitialInstanceCount": 1}]  # fmt: skip
         sm.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
         sm.create_endpoint(EndpointName=name, EndpointConfigName=name)
-        aws.end_all()
+        aws.end_all()  # quotas count what runs
         registry.register(sm, group, container, {"rouge1": 1.0}, tags)
         roles.ensure_role(iam, new_name("role"), tags)
         bucket = buckets.ensure_bucket(s3, new_name("bucket"), "us-east-1", tags)
@@ -192,7 +193,7 @@ def test_a_faulty_loop_of_creates_through_tuneaws_makes_no_duplicates(aws, prepa
     assert len(seen["faults"]) == 6 and sum(seen["faults"].values()) > 3 * rounds, seen
     after = {name: count(plain, name, {}) for name in kinds}
     wanted = {name: before[name] + (1 if name == "CreateModelPackageGroup" else rounds) for name in kinds}
-    assert after == wanted
+    assert after == wanted and len(aws.hosting.calls) == deployed + rounds
     assert [row["version"] for row in registry.versions(sm, group)] == list(range(rounds, 0, -1))
 
 

@@ -1,0 +1,107 @@
+"""The counts of benchmarks/reliability.py, and its page."""
+
+import platform
+import time
+from pathlib import Path
+
+import inventory
+
+HOWS = ("finished", "failed with a fix", "failed without")
+
+
+def totals(results: dict) -> list[dict]:
+    """The rows of the summary: one for the faults, one for the kills."""
+    rows = []
+    if "faults" in results:
+        runs = list(results["faults"].values())
+        rows.append({"what": "one call in twenty failing", **_counts(runs, "run")})
+    if "kills" in results:
+        runs = list(results["kills"].values())
+        rows.append({"what": "pocketaws killed, the run that was hit", **_counts(runs, "first", own=False)})
+        rows.append({"what": "and the second run", **_counts(runs, "run")})
+    return rows
+
+
+def _counts(runs: list[dict], run: str, own: bool = True) -> dict:
+    hows = {how: sum(row[run]["how"] == how for row in runs) for how in HOWS}
+    if not own:
+        return {"lessons": len(runs), **hows}
+    return {
+        "lessons": len(runs), **hows,
+        "jobs run twice": sum(sum(row["twice"].values()) for row in runs),
+        "jobs lost": sum(len(row.get("lost", [])) + len(row.get("unended", [])) for row in runs),
+        "left over": sum(sum(row["left"].values()) for row in runs),
+    }  # fmt: skip
+
+
+def bad(results: dict) -> int:
+    """How much went wrong: 1 for each run that failed without a fix, job that was run twice or lost, and
+    thing that was left over.
+    """
+    count = 0
+    for row in totals(results):
+        count += row["failed without"]
+        count += sum(row.get(name, 0) for name in ("jobs run twice", "jobs lost", "left over"))
+    return count
+
+
+def write(results: dict, path: Path, seed: int, one_in: int) -> int:
+    """Write the page; return bad()."""
+    path.write_text("\n".join(_page(results, seed, one_in)) + "\n", encoding="utf-8")
+    return bad(results)
+
+
+def _page(results: dict, seed: int, one_in: int) -> list[str]:
+    lines = [
+        "# Reliability", "",
+        f"Seed {seed}, one call in {one_in}, {time.strftime('%Y-%m-%d', time.gmtime())}, CPython "
+        f"{platform.python_version()} on {platform.system()}. Made by `python benchmarks/reliability.py`, "
+        "which says how.", "",
+    ]  # fmt: skip
+    names = ("lessons", *HOWS, "jobs run twice", "jobs lost", "left over")
+    lines += _table(("", *names), [[row["what"], *(row.get(name, "") for name in names)]
+                                   for row in totals(results)])  # fmt: skip
+    if "faults" in results:
+        clean = results.get("clean", {})
+        lines += ["", "## One call in twenty fails", "", *_faults(results["faults"], clean)]
+    if "kills" in results:
+        lines += ["", "## Killed at a random moment", "", *_kills(results["kills"])]
+    return lines
+
+
+def _faults(rows: dict, clean: dict) -> list[str]:
+    kinds = sorted({kind for row in rows.values() for kind in row["faults"]})
+    head = ("lesson", "calls", *kinds, "ended", "s", "s undisturbed", "twice", "left over")
+    table = [[lesson, row["calls"], *(row["faults"].get(kind, 0) for kind in kinds), row["run"]["how"],
+              row["run"]["seconds"], clean.get(lesson, {}).get("run", {}).get("seconds", ""),
+              _several(row["twice"]), _several(row["left"])] for lesson, row in rows.items()]  # fmt: skip
+    calls = sum(row["calls"] for row in rows.values())
+    sums = [sum(row["faults"].get(kind, 0) for row in rows.values()) for kind in kinds]
+    table.append(["together", calls, *sums, "", "", "", "", ""])
+    return _table(head, table)
+
+
+def _kills(rows: dict) -> list[str]:
+    head = ("lesson", "killed after, s", "that run", "its last words", "second run", "s", "jobs ended by it",
+            "twice", "lost", "left over")  # fmt: skip
+    return _table(head, [[lesson, row["killed_at_s"], row["first"]["how"], _words(row["first"]["error"]),
+                          row["run"]["how"], row["run"]["seconds"],
+                          sum(inventory.KILLED in why for why in row["reasons"].values()),
+                          _several(row["twice"]), len(row["lost"]) + len(row["unended"]),
+                          _several(row["left"])] for lesson, row in rows.items()])  # fmt: skip
+
+
+def _several(counts: dict) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "0"
+
+
+def _words(error: str, most: int = 90) -> str:
+    first = error.strip().partition("\n")[0].replace("|", "\\|")
+    return first if len(first) <= most else first[: most - 1] + "…"
+
+
+def _table(head: tuple, rows: list) -> list[str]:
+    right = [all(isinstance(row[at], int | float | str) and str(row[at]).replace(".", "").isdigit()
+                 for row in rows if row[at] != "") for at in range(len(head))]  # fmt: skip
+    rule = ["---:" if number else "---" for number in right]
+    return ["| " + " | ".join(map(str, row)) + " |" for row in (head, rule, *rows)]
