@@ -42,12 +42,12 @@ class Enforcement:
         self.state, self.enforce = state, False
 
     def decide(self, call: Call, environ: dict) -> Decision:
-        """What IAM says of a call; nothing is raised here."""
+        """What IAM says of a call. Raises AwsError only for a denied.json that cannot be read."""
         principal = principal_of(call.access_key)
         if call.operation is None or not actions.knows(call.service):
             return Decision(principal)
         decision = Decision(principal, actions.asks(call, request_of(call, environ), principal.account))
-        denied = read_json(self.state.home / DENIED, "InternalFailure") or []
+        denied = self._denied()
         for ask in decision.asks:
             if ask.action in denied:
                 decision.allowed, decision.refused = False, ask
@@ -55,6 +55,13 @@ class Enforcement:
         if self.enforce and decision.asks:
             self._judge(decision, call)
         return decision
+
+    def _denied(self) -> list:
+        path = self.state.home / DENIED
+        denied = read_json(path, "InternalFailure")
+        if not isinstance(denied, (list, type(None))):
+            raise AwsError("InternalFailure", f"{path} is a {type(denied).__name__}, not a list", 500)
+        return denied or []
 
     def _judge(self, decision: Decision, call: Call) -> None:
         decision.allowed = True

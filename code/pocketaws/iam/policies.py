@@ -1,13 +1,15 @@
 """A small evaluator of IAM policy documents: Allow and Deny, wildcards in actions and resources.
 
 The logic of "Policy evaluation logic" in the IAM user guide (2026-11) for one account: an explicit Deny wins,
-then an Allow, else an implicit deny. Conditions: string, ARN, bool and null operators on keys that the caller
-gives; a statement whose condition needs a key that is not given does not match, and the key is reported.
+then an Allow, else an implicit deny. Conditions: string, ARN, bool, number, date and null operators on keys
+that the caller gives; a statement whose condition needs a key that is not given does not match, and the key
+is reported. Not evaluated, and so never met: addresses (IpAddress), BinaryEquals.
 """
 
 import json
 import re
 from collections.abc import Iterable
+from datetime import datetime, timezone
 
 
 def as_list(value) -> list:
@@ -38,7 +40,7 @@ def evaluate(documents: Iterable, action: str, resource: str, keys: dict) -> tup
     missing: set[str] = set()
     for name, document in documents:
         for statement in statements(document):
-            if _covers(statement, action, resource):
+            if _covers(statement, action, resource, keys):
                 lacking = _unmet(statement.get("Condition", {}), keys)
                 missing |= {key for key in lacking if key}
                 if not lacking:
@@ -69,7 +71,7 @@ def trusts(document: str, service: str, keys: dict | None = None) -> bool:
     return effects == {"Allow"}
 
 
-def _covers(statement: dict, action: str, resource: str) -> bool:
+def _covers(statement: dict, action: str, resource: str, keys: dict) -> bool:
     if "Action" in statement:
         hit = any(wildcard_match(pattern, action, True) for pattern in as_list(statement["Action"]))
     else:
@@ -78,9 +80,14 @@ def _covers(statement: dict, action: str, resource: str) -> bool:
         )
     if not hit:
         return False
-    if "NotResource" in statement:
-        return not any(wildcard_match(pattern, resource) for pattern in as_list(statement["NotResource"]))
-    return any(wildcard_match(pattern, resource) for pattern in as_list(statement.get("Resource", "*")))
+    name = "NotResource" if "NotResource" in statement else "Resource"
+    patterns = [filled(pattern, keys) for pattern in as_list(statement.get(name, "*"))]
+    return any(wildcard_match(pattern, resource) for pattern in patterns) == (name == "Resource")
+
+
+def filled(text: str, keys: dict) -> str:
+    """A text with its policy variables filled in: "${aws:username}/*". One without a value stays as it is."""
+    return VARIABLE.sub(lambda found: (keys.get(found[1].lower()) or [found[0]])[0], text)
 
 
 def _unmet(conditions: dict, keys: dict) -> list[str]:
@@ -88,27 +95,60 @@ def _unmet(conditions: dict, keys: dict) -> list[str]:
     unmet = []
     for operator, wanted in conditions.items():
         for key, values in wanted.items():
-            given = keys.get(key.lower())
-            base = operator.split(":")[-1]
-            if base == "Null":
-                ok = (given is None) == (str(as_list(values)[0]).lower() == "true")
-                unmet += [] if ok else [""]
-            elif given is None:
-                if not base.endswith("IfExists") and not operator.startswith("ForAllValues:"):
-                    unmet.append(key)
-            elif not _holds(base.removesuffix("IfExists"), given, [str(value) for value in as_list(values)]):
-                unmet.append("")
+            values = [filled(str(value), keys) for value in as_list(values)]
+            unmet += _unmet_one(operator, key, values, keys.get(key.lower()))
     return unmet
 
 
-def _holds(operator: str, given: list, wanted: list) -> bool:
-    negated = "Not" in operator
-    plain = operator.replace("Not", "")
-    if plain in ("StringEquals", "Bool", "StringEqualsIgnoreCase"):
-        fold = plain != "StringEquals"
-        hit = any((a.lower() == b.lower()) if fold else a == b for a in given for b in wanted)
-    elif plain in ("StringLike", "ArnLike", "ArnEquals"):
-        hit = any(wildcard_match(b, a) for a in given for b in wanted)
-    else:
-        return False  # a kind of condition that is not evaluated here counts as not met
-    return hit != negated
+def _unmet_one(operator: str, key: str, wanted: list[str], given: list | None) -> list[str]:
+    """[] for a condition that holds, [key] for one whose key is not given, [""] for one that is false.
+
+    Without its key a negated condition holds, and so do …IfExists and ForAllValues ("Condition operators",
+    "Set operators" in the IAM user guide, 2026-11).
+    """
+    quantifier, _, base = operator.rpartition(":")
+    if base == "Null":
+        return [] if (given is None) == (wanted[0].lower() == "true") else [""]
+    plain = base.removesuffix("IfExists")
+    negated = "Not" in plain
+    if given is None:
+        holds = base.endswith("IfExists") or quantifier == "ForAllValues" or (negated and not quantifier)
+        return [] if holds else [key]
+    test = TESTS.get(plain.replace("Not", ""))
+    if test is None:
+        return [""]  # a kind of condition that is not evaluated here counts as not met
+    matches = [any(_safely(test, value, each) for each in wanted) != negated for value in given]
+    holds = any(matches) if quantifier == "ForAnyValue" or not (quantifier or negated) else all(matches)
+    return [] if holds else [""]
+
+
+def _safely(test, given, wanted: str) -> bool:
+    try:
+        return bool(test(str(given), wanted))
+    except ValueError:  # a text where a number or a date belongs
+        return False
+
+
+def _time(text: str) -> datetime:
+    parsed = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+
+
+VARIABLE = re.compile(r"\$\{([A-Za-z0-9-]+:[A-Za-z0-9/._-]+)\}")
+ORDERS = {
+    "Equals": lambda a, b: a == b,
+    "LessThan": lambda a, b: a < b,
+    "LessThanEquals": lambda a, b: a <= b,
+    "GreaterThan": lambda a, b: a > b,
+    "GreaterThanEquals": lambda a, b: a >= b,
+}
+TESTS = {
+    "StringEquals": lambda a, b: a == b,
+    "StringEqualsIgnoreCase": lambda a, b: a.lower() == b.lower(),
+    "Bool": lambda a, b: a.lower() == b.lower(),
+    "StringLike": lambda a, b: wildcard_match(b, a),
+    "ArnLike": lambda a, b: wildcard_match(b, a),
+    "ArnEquals": lambda a, b: wildcard_match(b, a),
+    **{f"Numeric{name}": lambda a, b, o=order: o(float(a), float(b)) for name, order in ORDERS.items()},
+    **{f"Date{name}": lambda a, b, o=order: o(_time(a), _time(b)) for name, order in ORDERS.items()},
+}

@@ -2,10 +2,11 @@
 
     {"at": "2026-11-01T12:00:00.123Z", "principal": "arn:aws:iam::123…:root", "app": "tuneaws-04_…",
      "service": "s3", "operation": "PutObject", "actions": ["s3:PutObject"], "resources": ["arn:…:b/k"],
-     "decision": null, "status": 200, "error": null, "ms": 3.1}
+     "decision": null, "refused": null, "status": 200, "error": null, "ms": 3.1}
 
-decision is "allowed", "denied" or null (nobody was asked). No body, no header, no secret is ever written. At
-MOST_BYTES the file becomes calls.1.jsonl, in place of the one before, and a new one begins.
+actions and resources stand in pairs. decision is "allowed", "denied" (refused: of which action) or null
+(nobody was asked). No body, no header, no secret is ever written. At MOST_BYTES the file becomes
+calls.1.jsonl, in place of the one before, and a new one begins.
 """
 
 import json
@@ -21,7 +22,7 @@ from pocketaws.iam.enforcement import Decision
 
 MOST_BYTES = 20 * 1024**2
 MOST_COUNTS = 20_000  # different (principal, app, action, …) that are counted
-MOST_RESOURCES = 20  # of one call; DeleteObjects can have a thousand
+MOST_ASKS = 20  # of one call; DeleteObjects can have a thousand
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-appid.html, 2026-11
 APP = re.compile(r"\bapp/(\S+)")
 
@@ -53,9 +54,10 @@ class Record:
             "app": app,
             "service": call.service,
             "operation": call.name[:200],
-            "actions": names,
-            "resources": list(dict.fromkeys(ask.resource for ask in decision.asks))[:MOST_RESOURCES],
+            "actions": [ask.action for ask in decision.asks[:MOST_ASKS]],
+            "resources": [ask.resource for ask in decision.asks[:MOST_ASKS]],
             "decision": said,
+            "refused": decision.refused.action if decision.refused else None,
             "status": status,
             "error": error,
             "ms": round(ms, 1),

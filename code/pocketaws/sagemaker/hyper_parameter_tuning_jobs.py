@@ -9,7 +9,7 @@ from pocketaws.errors import AwsError, validation_error
 from pocketaws.hyperparameter_tuning.runner import Runner
 from pocketaws.hyperparameter_tuning.strategies import STRATEGIES
 from pocketaws.operations import operation
-from pocketaws.sagemaker import create_training_job, rehearsals
+from pocketaws.sagemaker import create_training_job
 from pocketaws.sagemaker.experiments import Experiment, taken
 from pocketaws.sagemaker.jobs import page
 from pocketaws.sagemaker.table import select
@@ -28,8 +28,6 @@ def create_hyper_parameter_tuning_job(context, request: dict) -> dict:
     starts, Autotune and several definitions.
     """
     ranges = check(context, request)
-    name, definition = request["HyperParameterTuningJobName"], request["TrainingJobDefinition"]
-    rehearsals.check_permission(context, {"TrainingJobName": name, "RoleArn": definition["RoleArn"]})
     tuning = TuningJob(_with_defaults(request), context.region, context.account)
     context.state.tuning_jobs.add(tuning, _in_use(tuning))
     _make_experiment(context, tuning)

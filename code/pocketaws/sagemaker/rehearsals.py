@@ -1,9 +1,9 @@
-"""What to rehearse: no permission, no machine that is free, a discount. Quotas have a file of their own.
+"""What to rehearse: no machine that is free, a discount. Quotas and permissions have files of their own.
 
 An AWS account says no in three ways, and a program should be seen to survive each. Besides quotas.json
-(quotas.py), three files; there is none by default, nothing is refused, and spot is not cheaper:
+(quotas.py) and denied.json (iam/enforcement.py), two files; there is none by default, nothing is refused, and
+spot is not cheaper:
 
-    <home>/denied.json     ["sagemaker:CreateTrainingJob"] or ["iam:PassRole"]: AccessDeniedException
     <home>/capacity.json   {"ml.g5.2xlarge": 0}: so many are free. A job that wants more is taken, and
                            Failed with CapacityError before its data is read; a spot job waits for them
                            until its MaxWaitTimeInSeconds is over, looking again five times a second.
@@ -19,7 +19,7 @@ is AWS says only afterwards, so here it is what the file says, and none without 
 from pocketaws.errors import AwsError
 from pocketaws.home_files import read_json
 
-DENIED, CAPACITY, SPOT_PRICE = "denied.json", "capacity.json", "spot_price.json"
+CAPACITY, SPOT_PRICE = "capacity.json", "spot_price.json"
 # FailureReason in AWS's words, as reported in github.com/DIAGNijmegen/rse-grand-challenge/issues/2631.
 NO_CAPACITY = (
     "CapacityError: Unable to provision requested ML compute capacity. "
@@ -27,21 +27,6 @@ NO_CAPACITY = (
 )
 # Of a type that a region does not have: github.com/aws/amazon-sagemaker-examples issue 1001 (read 2026-11).
 NOT_OFFERED = "The requested resource training-job/{kind} is not available in this region"
-
-
-def check_permission(context, request: dict) -> None:
-    """Raise AccessDeniedException for an action that this home denies, in IAM's words."""
-    name = request["TrainingJobName"].lower()
-    job = f"arn:aws:sagemaker:{context.region}:{context.account}:training-job/{name}"
-    resources = {"sagemaker:CreateTrainingJob": job, "iam:PassRole": request["RoleArn"]}
-    denied = _read(context.state.home, DENIED, list)
-    for action, resource in resources.items():
-        if action in denied:
-            raise AwsError(
-                "AccessDeniedException",
-                f"User: arn:aws:iam::{context.account}:root is not authorized to perform: {action} on "
-                f"resource: {resource} because no identity-based policy allows the {action} action",
-            )
 
 
 def check_offered(home, request: dict) -> None:
