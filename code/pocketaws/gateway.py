@@ -16,6 +16,7 @@ from moto.iam.models import get_account_id_from
 from pocketaws import __version__, calls, faults, operations, own_calls
 from pocketaws.errors import AwsError, internal_error, render
 from pocketaws.event_stream import EventAnswer
+from pocketaws.iam import credentials
 from pocketaws.passthrough import Moto
 
 log = logging.getLogger("pocketaws")
@@ -78,6 +79,7 @@ class Gateway:
         }
 
     def _answer(self, call: calls.Call, environ: dict):
+        credentials.check(call, environ)
         return self.state.iam.answer(call, environ, lambda: self._run(call, environ))
 
     def _run(self, call: calls.Call, environ: dict):
