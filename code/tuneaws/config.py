@@ -27,6 +27,8 @@ __all__ = ["Config", "ConfigError", "course_root", "load"]
 INSTANCE_TYPE = r"ml\.[a-z][a-z0-9-]*\.[a-z0-9-]+"
 VERSION = r"\d+\.\d+(\.\d+)?"
 
+_latest: dict = {}  # where: the Config that was loaded last
+
 
 @dataclass(frozen=True)
 class Project:
@@ -183,6 +185,8 @@ class Config:
     account: str | None = rule(pattern=r"\d{12}",
                                says='12 digits in quotes (a leading zero is lost without them)')
     budget_usd: float = rule(low=0)
+    total_budget_usd: float = rule(low=0)
+    alert_email: str | None = rule(pattern=r"[^@\s]+@[^@\s]+", says="an e-mail address")
     project: Project
     model: Model
     dataset: Dataset
@@ -220,7 +224,16 @@ def load(path=None, where: str | None = None, **overrides) -> Config:
     if reader.problems:
         raise ConfigError(reader.problems)
     training = dataclasses.replace(cfg.training, model_id=cfg.model.id)
-    return dataclasses.replace(cfg, training=training)
+    cfg = _latest[cfg.where] = dataclasses.replace(cfg, training=training)
+    return cfg
+
+
+def latest(where: str) -> Config:
+    """The configuration that was loaded last for this place, else the file's.
+
+    The guard of tuneaws.costs takes its budgets from it, so that a budget given to load() holds there too.
+    """
+    return _latest.get(where) or load(where=where)
 
 
 def _read(path: Path) -> str:

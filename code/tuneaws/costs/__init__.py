@@ -1,9 +1,18 @@
 """Money: what still bills, what was spent, what a call may cost at worst, and who pays for it.
 
     costs.show_still_billing(session, cfg)      # the last cell of every lesson
+    costs.show_ledger(session, cfg)             # what the course made, and what it has cost so far
+    costs.set_budget(session, cfg)              # AWS writes an e-mail at 50, 80 and 100 %
+
+    billing, showing   what bills right now, by the course's tags
+    book, things, spent   what was made: the file of the calls, and what AWS says of it
+    worst_case, guard   before each call that bills, on aws: shown once, held to the budgets
+    budgets, report    AWS Budgets; the page of costs by learner, lesson and thing
 """
 
 from tuneaws.costs.billing import still_billing
+from tuneaws.costs.guard import at_my_risk
 from tuneaws.costs.showing import show_still_billing
+from tuneaws.costs.spent import ledger, show_ledger
 
-__all__ = ["show_still_billing", "still_billing"]
+__all__ = ["at_my_risk", "ledger", "show_ledger", "show_still_billing", "still_billing"]

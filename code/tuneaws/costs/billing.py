@@ -78,7 +78,7 @@ def still_billing(session, cfg) -> list:
 
 def look(session, cfg) -> Seen:
     """still_billing(), and what could not be seen."""
-    place = Place(session, cfg.project.tags, Rates(session), cfg.bedrock.region,
+    place = Place(session, cfg.project.tags, Rates.of(session), cfg.bedrock.region,
                   session.bucket_name(cfg.project.name))
     seen = Seen()
     for what, source in SOURCES.items():
@@ -193,15 +193,16 @@ def _bucket(place: Place) -> Iterator[dict]:
             return
         raise
     if place.ours(tags):
-        size = bytes_in(s3, place.bucket)
+        size, _ = stored(s3, place.bucket)
         yield place.row(f"{size / 1e6:,.0f} MB in S3,", place.bucket, None, tags,
                         "python code/clean.py --buckets", month=storage_month(size))
 
 
-def bytes_in(s3, bucket: str) -> int:
-    """Bytes of a bucket: every version of every object bills."""
+def stored(s3, bucket: str) -> tuple:
+    """(bytes, when the oldest came or None) of a bucket: every version of every object bills."""
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
-    return sum(one["Size"] for page in pages for one in page.get("Versions", []))
+    every = [(one["Size"], one["LastModified"]) for page in pages for one in page.get("Versions", [])]
+    return sum(size for size, _ in every), min((came for _, came in every), default=None)
 
 
 def now() -> datetime:

@@ -1,8 +1,9 @@
 """What one thing costs an hour or a month on AWS, asked once for each kind of machine.
 
-    rates = Rates(session)
-    rates.hour("ml.g5.xlarge", "Host")          # 1.408; None: no price is known
-    rates.gigabytes_month(12_000_000_000)       # 0.26
+    rates = Rates.of(session)
+    rates.hour("ml.g5.xlarge", "Host")                        # 1.408; None: no price is known
+    rates.hours([("ml.g5.xlarge", 2)], "Train")               # 2.816
+    storage_month(12_000_000_000)                             # 0.26
 
 Prices come from AWS's price list (pricing:GetProducts, free), else from the dated tables of tuneaws.prices.
 """
@@ -10,6 +11,7 @@ Prices come from AWS's price list (pricing:GetProducts, free), else from the dat
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 from tuneaws import prices
 
@@ -20,24 +22,33 @@ GB = 2**30  # S3 bills 2^30 bytes as one GB (https://aws.amazon.com/s3/faqs/, 20
 
 
 class Rates:
-    """Prices in the region of a session. session: from session.connect()."""
+    """Prices in one region.
 
-    def __init__(self, session):
-        self._session = session
+    pricing  () -> boto3 client "pricing" in us-east-1, where the price list lives; made when it is needed
+    """
+
+    def __init__(self, pricing: Callable, region: str):
+        self._make, self._region, self._known = pricing, region, {}
+
+    @classmethod
+    def of(cls, session, region: str | None = None) -> Rates:
+        """The prices in a session's region, or in another."""
+        return cls(lambda: session.boto.client("pricing", region_name="us-east-1", endpoint_url=session.url),
+                   region or session.region)
 
     @functools.cached_property
     def _pricing(self):
-        """The price list lives in us-east-1, whatever is asked about."""
-        return self._session.boto.client("pricing", region_name="us-east-1", endpoint_url=self._session.url)
+        return self._make()
 
-    @functools.cache  # noqa: B019 (an object of a few seconds)
-    def hour(self, instance_type: str, use: str, region: str | None = None) -> float | None:
+    def hour(self, instance_type: str, use: str) -> float | None:
         """USD an hour of one instance, None if nobody knows it. use: "Train" or "Host", as in AWS's bills."""
-        try:
-            price = prices.best_price(self._pricing, instance_type, region or self._session.region, use)
-        except prices.PriceError:
-            return None
-        return price.usd_per_hour
+        if (instance_type, use) not in self._known:
+            try:
+                price = prices.best_price(self._pricing, instance_type, self._region, use).usd_per_hour
+            except (prices.PriceError, KeyError):  # KeyError: a use that the dated tables do not have
+                price = None
+            self._known[instance_type, use] = price
+        return self._known[instance_type, use]
 
     def hours(self, machines: list, use: str) -> float | None:
         """USD an hour of [(instance type, how many), …]; None if the price of one is not known."""

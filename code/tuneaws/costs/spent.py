@@ -1,0 +1,161 @@
+"""What the course made, and what it has cost so far: the book of the calls, joined with what AWS says.
+
+    table(ledger(session, cfg))
+    show_ledger(session, cfg)              # the rows that cost something, and the sum
+
+    machines        billable seconds of AWS, or from creation to deletion, times the list price
+    tuning          at most: a token a byte, as the estimate before it; AWS gives no count afterwards
+    answers         the tokens that Bedrock counted, those of streams not
+    storage         today's bytes and models, for as long as they are there
+
+AWS's bill comes a day later and has discounts, taxes and credits that a list price has not. In local nothing
+costs anything: "USD so far" is 0.00, and a column of its own has AWS's list price for the same machines and
+the seconds that were measured here, which on AWS's machines would be others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timezone
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tuneaws.costs import things
+from tuneaws.costs.book import Book, path_of
+from tuneaws.costs.showing import usd
+from tuneaws.lesson import table
+
+SO_FAR, LIST_PRICE = "USD so far", "list price on AWS"
+COLUMNS = ("created", "what", "name", "type", "count", "learner", "lesson", "ended", "seconds", SO_FAR)
+
+
+def ledger(session, cfg) -> list:
+    """A row for each thing that was made, oldest first.
+
+    created, ended  in UTC, "2026-11-22 14:03"; ended None: it is there    seconds  that bill, of one machine
+    "USD so far"    0.0 in local, where "list price on AWS" has what the same would be; None: not known
+    Raises nothing for what is denied: the book has it, without what AWS says.
+    """
+    entries = Book(path_of(session)).entries()
+    rows = _made(entries)
+    for thing in things.find(session, cfg, entries):
+        there = rows.setdefault((thing["what"], thing["name"]), dict.fromkeys(COLUMNS))
+        there.update({key: value for key, value in thing.items() if value is not None})
+    for key, row in _asked(entries).items():
+        rows[key] = row
+    return sorted((_finished(row, session.where) for row in rows.values()), key=lambda row: row["created"])
+
+
+def show_ledger(session, cfg) -> None:
+    """Print what cost something, how much else was made, and the sum."""
+    rows, column = ledger(session, cfg), LIST_PRICE if session.where == "local" else SO_FAR
+    billed = [row for row in rows if row[column] is None or row[column] > 0]
+    shown = ["created", "what", "name", "type", "count", "lesson", "seconds", column]
+    short = [{**row, column: None if row[column] is None else round(row[column], 4),
+              "name": _short(row["name"]), "lesson": (row["lesson"] or "")[:2]} for row in billed]
+    table(short, shown)
+    free = len(rows) - len(billed)
+    print(f"{free} more things were made that bill nothing")
+    print(f"so far: {usd(total(rows, column))}" + (
+        ", AWS's list price for what ran here; here it cost 0.00 USD" if session.where == "local" else ""))
+
+
+def total(rows: list, column: str = SO_FAR) -> float:
+    """The sum of a column; what is not known counts nothing."""
+    return sum(row[column] or 0 for row in rows)
+
+
+def spent_at_most(entries: list, now: datetime | None = None) -> float:
+    """USD that the book has, at most: what is settled, and the worst case of what is not.
+
+    What bills until it is deleted costs its worst case, or its hours if they are more already.
+    """
+    settled = {(one["what"], one["name"]): one["usd"] for one in entries if one["event"] == "settled"}
+    spent = sum(one.get("usd") or 0 for one in entries if one["event"] == "asked")
+    for one, end in _lives(entries):
+        if one.get("worst_usd") is not None:
+            key = one["what"], one["name"]
+            spent += settled[key] if key in settled else _unsettled(one, end, now)
+    return spent
+
+
+def settle(book: Book, client) -> None:
+    """Note in the book what the jobs that have ended since have cost. One request for each that has not.
+
+    client  (service) -> boto3 client
+    """
+    entries = book.entries()
+    known = {(one["what"], one["name"]) for one in entries if one["event"] == "settled"}
+    for one in entries:
+        open_ = one["event"] == "made" and one["what"] == "training job" and one.get("usd_per_hour")
+        if not open_ or ("training job", one["name"]) in known:
+            continue
+        try:
+            job = client("sagemaker").describe_training_job(TrainingJobName=one["name"])
+        except (ClientError, BotoCoreError):
+            continue
+        seconds = things.billable_s(job)
+        if things.is_settled(job):
+            book.add({"event": "settled", "what": "training job", "name": one["name"], "seconds": seconds,
+                      "usd": one["usd_per_hour"] * seconds / 3600})
+
+
+def _unsettled(made: dict, end: str | None, now: datetime | None) -> float:
+    """What a thing has cost, as far as the book knows: hours are counted, all else is at its worst."""
+    if made["what"] not in ("endpoint", "provisioned throughput") or not made.get("usd_per_hour"):
+        return made["worst_usd"]
+    until = datetime.fromisoformat(end) if end else now or datetime.now(timezone.utc)
+    hours = (until - datetime.fromisoformat(made["at"])).total_seconds() / 3600
+    cost = hours * made["usd_per_hour"]
+    return cost if end else max(cost, made["worst_usd"])
+
+
+def _lives(entries: list) -> list:
+    """[(what was made, when it was deleted or None), …], oldest first."""
+    names = {one["arn"]: one["name"] for one in entries if one["event"] == "made" and one.get("arn")}
+    lives, last = [], {}
+    for one in entries:
+        key = one.get("what"), names.get(one.get("name"), one.get("name"))
+        if one["event"] == "made":
+            last[key] = len(lives)
+            lives.append((one, None))
+        elif one["event"] == "ended" and key in last:
+            index = last.pop(key)
+            lives[index] = lives[index][0], one["at"]
+    return lives
+
+
+def _made(entries: list) -> dict:
+    """{(what, name): row} of what the book has made. The newest of a name counts."""
+    return {(one["what"], one["name"]): {
+        **dict.fromkeys(COLUMNS), "created": _minute(one["at"]), "what": one["what"], "name": one["name"],
+        "type": one.get("type"), "count": one.get("count"), "learner": one["learner"],
+        "lesson": one["lesson"], "ended": _minute(end), SO_FAR: 0.0} for one, end in _lives(entries)}
+
+
+def _asked(entries: list) -> dict:
+    """{("answers", model, lesson): row}: the tokens that models on Bedrock were asked for."""
+    groups: dict = defaultdict(list)
+    for one in entries:
+        if one["event"] == "asked":
+            groups["answers", one["name"], one.get("lesson")].append(one)
+    return {(what, name, lesson): {
+        **dict.fromkeys(COLUMNS), "created": _minute(ones[0]["at"]), "what": what, "name": name,
+        "type": f"{sum(one['input_tokens'] + one['output_tokens'] for one in ones):,} tokens",
+        "count": len(ones), "learner": ones[0].get("learner"), "lesson": lesson,
+        SO_FAR: None if any(one.get("usd") is None for one in ones) else sum(one["usd"] for one in ones)}
+        for (what, name, lesson), ones in groups.items()}
+
+
+def _finished(row: dict, where: str) -> dict:
+    """The row with its columns in order. In local it costs nothing, and the list price stands apart."""
+    row = {name: row.get(name) for name in COLUMNS}
+    return {**row, SO_FAR: 0.0, LIST_PRICE: row[SO_FAR]} if where == "local" else row
+
+
+def _minute(at: str | None) -> str | None:
+    return at and f"{datetime.fromisoformat(at).astimezone(timezone.utc):%Y-%m-%d %H:%M}"
+
+
+def _short(name: str, most: int = 38) -> str:
+    return name if len(name) <= most else f"{name[:most - 1]}…"

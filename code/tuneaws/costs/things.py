@@ -1,0 +1,153 @@
+"""What of the course AWS knows and bills, with what it has cost by the list price: the ledger's other half.
+
+    rows = find(session, cfg, entries)      # entries: of the ledger's book
+
+By the tags of cfg.project.tags, whoever made it: what another notebook, another machine or another learner of
+the account made is there too. What has been deleted is not: the book has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tuneaws import bedrock_jobs, bedrock_models, buckets
+from tuneaws.bedrock_client import tags_of as bedrock_tags
+from tuneaws.bedrock_models.costs import HOURS_A_MONTH
+from tuneaws.costs import billing, worst_case
+from tuneaws.costs.billing import stored
+from tuneaws.costs.rates import Rates, storage_month
+from tuneaws.endpoints import life
+
+WARM = ("InUse", "Available")  # a pool that is still kept, and bills
+
+
+def find(session, cfg, entries: list) -> list:
+    """Rows of what there is: what, name, created, type, count, learner, lesson, ended, seconds, "USD so far".
+
+    Prices are list prices, in local too: the ledger puts them into the column that says so.
+    """
+    place = billing.Place(session, cfg.project.tags, Rates.of(session), cfg.bedrock.region,
+                          session.bucket_name(cfg.project.name))
+    rows = []
+    for source in (_training_jobs, _endpoints, _models, _customizations, _bucket):
+        try:
+            rows += source(place)
+        except (ClientError, BotoCoreError):
+            continue  # the book has what was made; still_billing() says what can't be seen
+    return rows + list(_gone(place, entries))
+
+
+def billable_s(job: dict) -> float:
+    """Seconds that one instance of a training job bills: AWS's figure, or those since it started.
+
+    job  of DescribeTrainingJob or Search. A warm pool's seconds are in it once the pool has ended.
+    """
+    seconds = job.get("BillableTimeInSeconds")
+    if seconds is None:
+        start = job.get("TrainingStartTime")
+        end = job.get("TrainingEndTime") or billing.now()
+        seconds = (end - start).total_seconds() if start else 0
+    return seconds + job.get("WarmPoolStatus", {}).get("ResourceRetainedBillableTimeInSeconds", 0)
+
+
+def is_settled(job: dict) -> bool:
+    """Whether a training job will cost no more than it has."""
+    ended = job["TrainingJobStatus"] in ("Completed", "Failed", "Stopped")
+    return ended and job.get("WarmPoolStatus", {}).get("Status") not in WARM
+
+
+def _training_jobs(place) -> Iterator[dict]:
+    sm = place.client("sagemaker")
+    asked = [{"Name": f"Tags.{key}", "Operator": "Equals", "Value": value}
+             for key, value in place.tags.items()]
+    pages = sm.get_paginator("search").paginate(
+        Resource="TrainingJob", SearchExpression={"Filters": asked}, PaginationConfig={"PageSize": 100})
+    for job in (each["TrainingJob"] for page in pages for each in page["Results"]):
+        tags = {tag["Key"]: tag["Value"] for tag in job.get("Tags", [])}
+        machines, seconds = billing.machines_of_job(job), billable_s(job)
+        hour = place.rates.hours(machines, "Train")
+        yield _row("training job", job["TrainingJobName"], job["CreationTime"], tags, machines,
+                   job.get("TrainingEndTime"), seconds, hour)
+
+
+def _endpoints(place) -> Iterator[dict]:
+    sm = place.client("sagemaker")
+    pages = sm.get_paginator("list_endpoints").paginate()
+    for one in [each for page in pages for each in page["Endpoints"]]:
+        tags = life.tags_of(sm, one["EndpointArn"])
+        if place.ours(tags):
+            machines, seconds = life.machines_of(sm, one), _since(one["CreationTime"])
+            yield _row("endpoint", one["EndpointName"], one["CreationTime"], tags, machines, None, seconds,
+                       place.rates.hours(machines, "Host"))
+
+
+def _models(place) -> Iterator[dict]:
+    """Provisioned throughput by the hour, models by the month; deployments bill nothing."""
+    bedrock = place.client("bedrock", place.bedrock_region)
+    for thing in bedrock_models.find(bedrock, place.tags):
+        billed = bedrock_models.billing_row(bedrock, thing)
+        month = billed["USD a month"]
+        hour = None if month is None else month / HOURS_A_MONTH
+        yield _row(thing.kind, thing.name, thing.created, bedrock_tags(bedrock, thing.arn), [], None,
+                   _since(thing.created), hour)
+
+
+def _customizations(place) -> Iterator[dict]:
+    """Tuning jobs on Bedrock, at most: what the estimate's worst case was."""
+    bedrock = place.client("bedrock", place.bedrock_region)
+    asker = worst_case.Asker(place.session.boto, place.bedrock_region)
+    for summary in bedrock_jobs.find(bedrock, place.tags):
+        job = bedrock_jobs.get(bedrock, summary["jobArn"])
+        request = {**job, "baseModelIdentifier": job["baseModelArn"].rpartition("/")[2]}
+        worst = worst_case.of("bedrock", "CreateModelCustomizationJob", request, asker)
+        row = _row("customization job", job["jobName"], job["creationTime"],
+                   bedrock_tags(bedrock, job["jobArn"]), [], job.get("endTime"), None, None)
+        yield {**row, "type": request["baseModelIdentifier"], "USD so far": worst.usd}
+
+
+def _bucket(place) -> Iterator[dict]:
+    """What is stored now, as if it had been since the first of it came: more than it was."""
+    s3 = place.client("s3")
+    tags = buckets.bucket_tags(s3, place.bucket)
+    size, oldest = stored(s3, place.bucket)
+    if place.ours(tags) and oldest:
+        yield {**_row("bucket", place.bucket, oldest, tags, [], None, _since(oldest),
+                      storage_month(size) / HOURS_A_MONTH), "type": f"{size / 1e6:,.0f} MB"}
+
+
+def _gone(place, entries: list) -> Iterator[dict]:
+    """Endpoints that the book has, made and deleted: their machines are in the configuration's entry."""
+    machines = {one["name"]: one["machines"] for one in entries if one.get("machines")}
+    made = {}
+    for one in entries:
+        if one["what"] != "endpoint":
+            continue
+        if one["event"] == "made":
+            made[one["name"]] = one
+        elif one["event"] == "ended" and one["name"] in made:
+            begun = made.pop(one["name"])
+            start, end = datetime.fromisoformat(begun["at"]), datetime.fromisoformat(one["at"])
+            kinds = [tuple(each) for each in machines.get(begun.get("config"), [])]
+            yield _row("endpoint", one["name"], start, begun, kinds, end, (end - start).total_seconds(),
+                       place.rates.hours(kinds, "Host") if kinds else None)
+
+
+def _row(what, name, created, tags, machines, ended, seconds, hour) -> dict:
+    """A row of the ledger. hour: USD of all machines together."""
+    return {"created": _minute(created), "what": what, "name": name,
+            "type": ", ".join(kind for kind, _ in machines) or None,
+            "count": sum(count for _, count in machines) or None, "learner": tags.get("learner"),
+            "lesson": tags.get("lesson"), "ended": _minute(ended),
+            "seconds": None if seconds is None else round(seconds),
+            "USD so far": None if hour is None or seconds is None else hour * seconds / 3600}
+
+
+def _since(then: datetime) -> float:
+    return (billing.now() - then).total_seconds()
+
+
+def _minute(at: datetime | None) -> str | None:
+    return at and f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M}"

@@ -1,0 +1,225 @@
+"""The guard: on aws every call that bills is held to the budgets, whoever makes it; and the ledger's book.
+
+The sessions here say "aws" and reach a pocketaws whose engines are fakes: nothing runs, and nothing can bill.
+"""
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import hosting_api
+import pytest
+from costs_aid import GPU, LIMITS, configured, session_for
+from training_api import TrainingApi, request_for
+from tuneaws import costs
+from tuneaws.costs import book as books
+from tuneaws.costs import spent
+from tuneaws.endpoints import requests
+from tuneaws.prices import PriceError
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    api = TrainingApi(tmp_path_factory.mktemp("home"))
+    hosting_api.upload(api)
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def paid(gateway, tmp_path, monkeypatch):
+    """A session on "aws" with budgets of 2 and 20 USD; .book is its ledger's."""
+    session = session_for("aws", gateway, tmp_path, monkeypatch)
+    session.cfg, session.book = configured("aws"), books.Book(tmp_path / "ledger.jsonl")
+    yield session
+    gateway.end_all()
+
+
+def job(gateway, longest_s: int | None = 3600, **changes) -> dict:
+    limit = {} if longest_s is None else {"MaxRuntimeInSeconds": longest_s}
+    tags = {"course": "costs-test", "lesson": "04_x", "learner": "ana"}
+    return request_for(gateway, ResourceConfig={**GPU, **changes.pop("machine", {})}, StoppingCondition=limit,
+                       Tags=[{"Key": key, "Value": value} for key, value in tags.items()], **changes)
+
+
+def jobs_of(gateway) -> int:
+    return len(gateway.engine.started)
+
+
+def test_a_raw_call_within_the_budget_shows_its_worst_case_once_and_goes_through(gateway, paid, capsys):
+    request = job(gateway)
+    paid.client("sagemaker").create_training_job(**request)
+    said = capsys.readouterr().out
+    assert said == (f"CreateTrainingJob {request['TrainingJobName']}: at worst 1.41 USD (1 x ml.g5.xlarge, "
+                    "at most 3,600 s); so far up to 0.00 USD of 20.00 USD\n")
+    (line,) = paid.book.entries()
+    assert (line["event"], line["what"], line["name"]) == ("made", "training job", request["TrainingJobName"])
+    assert (line["learner"], line["lesson"]) == ("ana", "04_x")
+    assert (line["type"], line["count"]) == ("ml.g5.xlarge", 1)
+    assert line["worst_usd"] == pytest.approx(1.408)
+
+
+@pytest.mark.parametrize("change, usd, words", [
+    ({"longest_s": 7200}, "2.82", "at most 7,200 s"),
+    ({"longest_s": None}, "33.79", "at most 86,400 s"),  # AWS's default: 1 day
+    ({"machine": {"InstanceCount": 2}}, "2.82", "2 x ml.g5.xlarge"),
+    ({"machine": {"KeepAlivePeriodInSeconds": 3600}}, "2.82", "at most 7,200 s"),
+])
+def test_a_raw_call_over_the_budget_is_refused_before_it_is_sent(gateway, paid, change, usd, words):
+    before = jobs_of(gateway)
+    with pytest.raises(PriceError) as refusal:
+        paid.client("sagemaker").create_training_job(**job(gateway, **change))
+    said = str(refusal.value)
+    assert f"could cost {usd} USD" in said and words in said and "budget_usd allows 2.00" in said
+    assert "Nothing was sent" in said and 'WHERE = "local"' in said
+    assert jobs_of(gateway) == before and paid.book.entries() == []
+
+
+def test_another_client_of_the_same_session_is_held_to_it_too(gateway, paid):
+    with pytest.raises(PriceError):
+        paid.boto.client("sagemaker").create_training_job(**job(gateway, 7200))
+
+
+def test_a_budget_given_to_load_holds_for_the_guard(gateway, paid):
+    configured("aws", budget_usd=3)
+    paid.client("sagemaker").create_training_job(**job(gateway, 7200))
+
+
+def test_the_total_cap_counts_what_the_ledger_has_and_what_jobs_have_cost(gateway, paid):
+    """Three jobs at worst 1.41 each: the third is over 4 USD, until the first ended after a minute."""
+    configured("aws", total_budget_usd=4)
+    sm, first = paid.client("sagemaker"), job(gateway)
+    sm.create_training_job(**first)
+    sm.create_training_job(**job(gateway))
+    with pytest.raises(PriceError, match=r"(?s)up to 2.82 USD so far: total_budget_usd allows 4.00.*ledger"):
+        sm.create_training_job(**job(gateway))
+    ran = gateway.job(first["TrainingJobName"])
+    ran.billable_time_s = 60
+    ran.training_start_time = ran.training_end_time = datetime.now(timezone.utc)
+    ran.move("Completed", status="Completed")
+    sm.create_training_job(**job(gateway))
+    settled = [line for line in paid.book.entries() if line["event"] == "settled"]
+    assert [(line["name"], line["seconds"]) for line in settled] == [(first["TrainingJobName"], 60)]
+    assert spent.spent_at_most(paid.book.entries()) == pytest.approx(1.408 * (2 + 60 / 3600))
+
+
+def test_a_call_that_aws_refuses_is_not_in_the_ledger_and_holds_nothing_back(gateway, paid):
+    sm = paid.client("sagemaker")
+    with pytest.raises(sm.exceptions.ClientError):
+        sm.create_training_job(**job(gateway, RoleArn="arn:aws:iam::123456789012:role/nobody"))
+    assert paid.book.entries() == []
+    configured("aws", total_budget_usd=1.5)
+    sm.create_training_job(**job(gateway))
+
+
+def test_an_endpoint_is_priced_by_its_time_to_live_and_without_one_by_the_month(gateway, paid, capsys):
+    sm, config = paid.client("sagemaker"), hosting_api.config(gateway)
+    asked = {"EndpointName": hosting_api.new_name("e"), "EndpointConfigName": config}
+    with pytest.raises(PriceError, match=r"(?s)could cost 1,027.84 USD .*no tag `expires`.*expires_tag"):
+        sm.create_endpoint(**asked)
+    sm.create_endpoint(**asked, Tags=[requests.expires_tag(requests.after(1800))])
+    assert "at worst 0.70 USD (1 x ml.g5.xlarge, at most 1," in capsys.readouterr().out
+    gateway.hosting.settle()
+    more = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 4}]
+    with pytest.raises(PriceError, match="4 x ml.g5.xlarge"):
+        sm.update_endpoint_weights_and_capacities(EndpointName=asked["EndpointName"],
+                                                  DesiredWeightsAndCapacities=more)
+    sm.delete_endpoint(EndpointName=asked["EndpointName"])
+    events = [(line["event"], line["what"]) for line in paid.book.entries()]
+    assert events == [("made", "endpoint"), ("ended", "endpoint")]
+    assert spent.spent_at_most(paid.book.entries()) < 0.01
+
+
+@pytest.mark.parametrize("service, call, request_, words", [
+    ("bedrock", "create_provisioned_model_throughput",
+     {"modelUnits": 1, "provisionedModelName": "p", "modelId": "amazon.nova-2-lite-v1:0"}, "44,165.00 USD"),
+    ("bedrock", "create_provisioned_model_throughput",
+     {"modelUnits": 1, "provisionedModelName": "p", "modelId": "amazon.nova-micro-v1:0"}, "is not known"),
+    ("sagemaker", "create_transform_job",
+     {"TransformJobName": "t", "ModelName": "m", "TransformOutput": {"S3OutputPath": "s3://learner/o"},
+      "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://l/d"}}},
+      "TransformResources": {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}}, "is not known"),
+    ("sagemaker", "create_notebook_instance",
+     {"NotebookInstanceName": "n", "InstanceType": "ml.t3.medium", "RoleArn": "arn:aws:iam::1:role/r"},
+     "is not known"),
+])
+def test_what_bills_without_an_end_or_a_known_price_is_refused(paid, service, call, request_, words):
+    with pytest.raises(PriceError, match=words):
+        getattr(paid.client(service), call)(**request_)
+
+
+def test_at_my_risk_lets_through_what_has_no_known_price_and_nothing_else(gateway, paid, capsys):
+    sm = paid.client("sagemaker")
+    with costs.at_my_risk():
+        with pytest.raises(sm.exceptions.ClientError):  # it is sent; the local AWS has no notebooks
+            sm.create_notebook_instance(NotebookInstanceName="n", InstanceType="ml.t3.medium",
+                                        RoleArn=gateway.role)
+        with pytest.raises(PriceError, match="budget_usd allows"):
+            sm.create_training_job(**job(gateway, 7200))
+    assert "at your own risk" in capsys.readouterr().out
+
+
+def test_a_customization_costs_a_token_a_byte_of_its_file_times_the_epochs(gateway, paid):
+    said = [{"role": who, "content": [{"text": "x" * 992}]} for who in ("user", "assistant")]
+    line = json.dumps({"schemaVersion": "bedrock-conversation-2024", "messages": said}) + "\n"
+    paid.client("s3").put_object(Bucket="learner", Key="t.jsonl", Body=line.encode() * 10)
+    configured("aws", budget_usd=0.09)
+    asked = {"jobName": "tune", "customModelName": "m", "roleArn": gateway.role,
+             "baseModelIdentifier": "amazon.nova-micro-v1:0", "hyperParameters": {"epochCount": "5"},
+             "trainingDataConfig": {"s3Uri": "s3://learner/t.jsonl"},
+             "outputDataConfig": {"s3Uri": "s3://learner/out"}}
+    with pytest.raises(PriceError, match=r"could cost 0.10 USD \(20,000 tokens at most, 5 x, 0.001 USD"):
+        paid.client("bedrock").create_model_customization_job(**asked)
+
+
+def test_a_question_to_a_model_is_shown_once_counted_and_held_to_the_total(gateway, paid, capsys):
+    paid.book.add({"event": "asked", "what": "answers", "name": "m", "usd": 19.9999999, "input_tokens": 1,
+                   "output_tokens": 1})
+    runtime = paid.client("bedrock-runtime")
+    message = {"role": "user", "content": [{"text": "x" * 9000}]}
+    asked = {"modelId": "amazon.nova-micro-v1:0", "messages": [message]}
+    with pytest.raises(PriceError, match="total_budget_usd allows 20.00"):
+        runtime.converse(**asked)
+    configured("aws", total_budget_usd=30)
+    for _ in range(2):
+        with pytest.raises(runtime.exceptions.ClientError):
+            runtime.converse(**asked, inferenceConfig={"maxTokens": 99_999})  # Bedrock refuses it
+    assert capsys.readouterr().out.count("Converse amazon.nova-micro-v1:0: at worst") == 1
+    assert len(paid.book.entries()) == 1
+
+
+def test_in_local_nothing_is_refused_or_printed_and_all_is_noted(gateway, tmp_path, monkeypatch, capsys):
+    session = session_for("local", gateway, tmp_path, monkeypatch)
+    configured("local", **dict.fromkeys(LIMITS, 0))
+    session.client("sagemaker").create_training_job(**job(gateway, None))
+    assert capsys.readouterr().out == ""
+    (line,) = books.Book(tmp_path / "ledger.jsonl").entries()
+    assert "worst_usd" not in line and line["type"] == "ml.g5.xlarge"
+    gateway.end_all()
+
+
+# --- the book
+
+
+def test_the_book_reads_on_where_it_stopped_and_a_broken_line_costs_that_line(tmp_path):
+    book = books.Book(tmp_path / "deep" / "ledger.jsonl")
+    assert book.entries() == []
+    book.add({"event": "made", "what": "model", "name": "a"})
+    assert [one["name"] for one in book.entries()] == ["a"]
+    with book.path.open("ab") as file:
+        file.write(b'{"event": "ma\n[1]\n{"no": "event"}\n{"at": "2026-11-22T10:00:00", "event": "made", "wh')
+    other = books.Book(book.path)
+    assert [one["name"] for one in other.entries()] == [one["name"] for one in book.entries()] == ["a"]
+    assert book.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_endpoint_that_was_forgotten_costs_its_hours_and_not_only_its_time_to_live():
+    at = datetime(2026, 11, 1, tzinfo=timezone.utc)
+    made = {"at": at.isoformat(), "event": "made", "what": "endpoint", "name": "e", "arn": None,
+            "worst_usd": 1.408, "usd_per_hour": 1.408}
+    assert spent.spent_at_most([made], at + timedelta(minutes=1)) == 1.408
+    assert spent.spent_at_most([made], at + timedelta(days=30)) == pytest.approx(1.408 * 720)
+    ended = {"at": (at + timedelta(hours=2)).isoformat(), "event": "ended", "what": "endpoint", "name": "e"}
+    assert spent.spent_at_most([made, ended], at + timedelta(days=30)) == pytest.approx(2.816)
+    again = {**made, "at": (at + timedelta(days=1)).isoformat()}
+    both = spent.spent_at_most([made, ended, again], at + timedelta(days=2))
+    assert both == pytest.approx(1.408 * 24 + 2.816)
