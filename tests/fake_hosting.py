@@ -47,6 +47,7 @@ class FakeHosting:
 
     answer: object = None
     asked: list = field(default_factory=list)
+    closed: bool = False
 
     def invoke(self, endpoint, body, headers, *, target_variant=None, timeout_s=60, received_at=None):
         self.asked.append((body, headers, target_variant, timeout_s))
