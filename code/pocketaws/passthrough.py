@@ -1,19 +1,23 @@
-"""What moto answers: S3, IAM, STS, logs and CloudWatch, and of those only what moto really does.
+"""What moto answers: S3, IAM, STS, logs, CloudWatch and secrets, and of those only what moto really does.
 
 An allow-list, because moto answers some operations that it does not have with something else:
 `GET /bucket?metrics` lists the objects, and `DELETE /bucket?metrics` deletes the bucket. Every other service
 is refused by name: moto's SageMaker and Bedrock invent results.
 
 What moto keeps without acting on it (CloudWatch alarms that never fire, S3 lifecycle rules that never run,
-IAM policies that nobody enforces) is stored and given back, no more.
+secrets that nobody rotates) is stored and given back, no more.
+
+moto holds all of it in memory. keeping/ writes what a call changed to the home before the call is answered,
+and gives it back to moto at the next start; objects are files there, and leave from them.
 """
 
 import logging
 from pathlib import Path
 
+from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
 
-from pocketaws import calls
+from pocketaws import calls, secret_checks
 from pocketaws.errors import AwsError, internal_error, not_here
 from pocketaws.keeping.keeper import Keeper
 from pocketaws.keeping.store import Store
@@ -98,8 +102,11 @@ class Moto:
             or environ.get("PATH_INFO", "").startswith(MOTO_ONLY_PATHS)
         ):
             raise not_here(call.service, call.name, known=known)
-        if call.service == "s3" and call.operation not in S3_OPERATIONS:
+        offered = {"s3": S3_OPERATIONS, "secretsmanager": secret_checks.OPERATIONS}.get(call.service)
+        if offered is not None and call.operation not in offered:
             raise not_here(call.service, call.name)
+        if call.service == "secretsmanager":
+            secret_checks.check(call, environ, get_account_id_from(call.access_key))
 
 
 class _Request(BackendRequest):

@@ -104,12 +104,14 @@ class LogsKeeper(Whole):
         models.LogEvent._event_id = last
 
     def name_of(self, thing) -> tuple | None:
+        """As Whole's, and a stream's."""
         if isinstance(thing, KeptStream):
             return ("stream", thing.kept_as, thing.log_stream_name, thing.creation_time, thing.account_id,
                     thing.region)  # fmt: skip
         return super().name_of(thing)
 
     def find(self, name: tuple):
+        """As Whole's, and an empty stream."""
         return KeptStream.restored(*name[1:]) if name[0] == "stream" else super().find(name)
 
 

@@ -1,4 +1,4 @@
-"""Services of moto that are small enough to be kept in one piece: IAM with STS, secrets, budgets, alarms.
+"""Services of moto that are small enough to be kept in one piece: IAM with STS, secrets, log groups, alarms.
 
 A change writes the whole service again: a few kilobytes, in which everything still is the one object that it
 is for moto (a group's members are its users). AWS's own policies and moto's backends are named, not copied.
@@ -93,6 +93,7 @@ class Whole:
         return {**state, "managed_policies": _aws_policies(backend.account_id) | state["managed_policies"]}
 
     def name_of(self, thing) -> tuple | None:
+        """The name that stands in the entry for AWS's own policies and moto's backends; None for the rest."""
         if isinstance(thing, AWSManagedPolicy):
             return "policy", thing.account_id, thing.arn
         if isinstance(thing, BaseBackend):
@@ -102,6 +103,7 @@ class Whole:
         return None
 
     def find(self, name: tuple):
+        """What such a name stands for. Raises DamagedError where it is not there."""
         if name[0] == "backend":
             return self._backends[name[1]][name[2]][name[3]]
         policies = _aws_policies(name[1])
