@@ -7,12 +7,23 @@
     policies.trust("sagemaker", account, region)       who may take a role on
     policies.deny_expensive("ml.p5.*", …)              an SCP: machines that nobody needs here
     policies.actions(["04", "05"])                     the actions that these lessons call
+    policies.split(document)                           documents that each fit into one managed policy
 """
 
 from tuneaws.policies import lessons as _lessons
+from tuneaws.policies.documents import (
+    bedrock_role,
+    deny_expensive,
+    execution_role,
+    instructor,
+    learner,
+    trust,
+)
+from tuneaws.policies.grants import split
 from tuneaws.policies.learning import LEARNER
 
-__all__ = ["actions"]
+__all__ = ["actions", "bedrock_role", "deny_expensive", "execution_role", "instructor", "learner", "split",
+           "trust"]
 
 
 def actions(lessons=None) -> list:

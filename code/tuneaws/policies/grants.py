@@ -6,7 +6,13 @@ The tables are learning.py, executing.py and instructing.py. Grants on the same 
 condition become one statement, in the tables' order.
 """
 
+import json
+import re
 from dataclasses import dataclass
+
+# Characters of a managed policy, without white space
+# (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html, 2026-11).
+MANAGED = 6144
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,21 @@ def document(found: list[dict]) -> dict:
     return {"Version": "2012-10-17", "Statement": found}
 
 
+def split(policy: dict, most: int = MANAGED) -> list[dict]:
+    """A document as several that each fit into one managed policy, statements whole and in their order."""
+    parts = [[]]
+    for statement in policy["Statement"]:
+        if parts[-1] and size(document([*parts[-1], statement])) > most:
+            parts.append([])
+        parts[-1].append(statement)
+    return [document(part) for part in parts]
+
+
+def size(policy: dict) -> int:
+    """The characters of a document that IAM counts: white space is free."""
+    return len(re.sub(r"\s", "", json.dumps(policy)))
+
+
 def _statement(actions: list, on: tuple, condition, when: str, places: dict) -> dict:
     arns = [arn for name in on for arn in _arns(places, name)]
     words = "-".join((*on, when)).replace("*", "any").split("-")
@@ -56,3 +77,13 @@ def _arns(places: dict, name: str) -> list:
         return ["*"]
     found = places[name]
     return [found] if isinstance(found, str) else list(found)
+
+
+def on(place: str, actions: str, when: str = "") -> tuple:
+    """Grants for several actions on one place: on("objects", "s3:GetObject s3:PutObject")."""
+    return tuple(Grant(action, (place,), when) for action in actions.split())
+
+
+def because(why: str, place: str, actions: str, when: str = "") -> tuple:
+    """The same for actions that no lesson in local calls, with the reason."""
+    return tuple(Grant(action, (place,), when, why) for action in actions.split())

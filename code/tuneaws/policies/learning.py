@@ -1,27 +1,102 @@
 """What a learner may do: every call of the lessons, on what carries the course's name, and no more.
 
-A learner makes no roles, no users and no policies: the set-up does (the instructor, or CloudFormation).
+A learner makes no roles, no users and no policies: the set-up does (the instructor, or CloudFormation). Each
+action is here because a recorded lesson called it (lessons.json), or for the reason beside it.
 """
 
-from tuneaws.policies.grants import Grant
+from tuneaws.policies.grants import Grant, because, on
 
-LEARNER = (
-    # a bucket of one's own
-    Grant("s3:CreateBucket", ("bucket",)),
-    Grant("s3:ListBucket", ("bucket",)),
-    Grant("s3:GetBucketTagging", ("bucket",)),
-    Grant("s3:PutBucketTagging", ("bucket",)),
-    Grant("s3:PutBucketPublicAccessBlock", ("bucket",)),
-    Grant("s3:PutEncryptionConfiguration", ("bucket",)),
-    Grant("s3:GetObject", ("objects",)),
-    Grant("s3:PutObject", ("objects",)),
-    Grant("s3:DeleteObject", ("objects",)),
-    # training
-    Grant("sagemaker:CreateTrainingJob", ("training-jobs",)),
-    Grant("sagemaker:DescribeTrainingJob", ("training-jobs",)),
-    Grant("sagemaker:StopTrainingJob", ("training-jobs",)),
-    Grant("sagemaker:AddTags", ("training-jobs",)),
-    Grant("sagemaker:ListTrainingJobs"),
-    Grant("iam:PassRole", ("execution-role",), "passed-to-sagemaker"),
-    Grant("bedrock:ListFoundationModels"),
+AWS_ONLY = "no lesson in local reaches it: "
+DOCTOR = "make doctor: "
+CLEAN = "make clean: "
+MONEY = "prices and bills: "
+
+BUCKET = on("bucket", """
+    s3:CreateBucket s3:ListBucket s3:ListBucketVersions s3:GetBucketTagging s3:PutBucketTagging
+    s3:GetBucketPublicAccessBlock s3:PutBucketPublicAccessBlock s3:GetEncryptionConfiguration
+    s3:PutEncryptionConfiguration
+""") + (
+    Grant("s3:GetBucketLocation", ("bucket",), why=AWS_ONLY + "HeadBucket may not say the region"),
+    Grant("s3:ListAllMyBuckets", why=CLEAN + "looks for buckets with the course's tag"),
+    Grant("s3:ListBucketMultipartUploads", ("bucket",), why=CLEAN + "unfinished uploads bill too"),
+    Grant("s3:DeleteBucket", ("bucket",), why=CLEAN + "with --buckets"),
 )
+OBJECTS = on("objects", "s3:GetObject s3:PutObject s3:DeleteObject") + (
+    Grant("s3:AbortMultipartUpload", ("objects",), why=AWS_ONLY + "boto3 ends an upload so that failed"),
+    Grant("s3:DeleteObjectVersion", ("objects",), why=CLEAN + "a bucket with versions is emptied"),
+)
+TRAINING = on("training-jobs", """
+    sagemaker:CreateTrainingJob
+""", "our-machines") + on("training-jobs", """
+    sagemaker:DescribeTrainingJob sagemaker:StopTrainingJob
+""") + (
+    Grant("sagemaker:UpdateTrainingJob", ("training-jobs",), why=CLEAN + "ends a warm pool"),
+) + on("tuning-jobs", "sagemaker:CreateHyperParameterTuningJob", "our-machines") + on("tuning-jobs", """
+    sagemaker:DescribeHyperParameterTuningJob sagemaker:ListTrainingJobsForHyperParameterTuningJob
+""") + (
+    Grant("sagemaker:StopHyperParameterTuningJob", ("tuning-jobs",), why=CLEAN + "one that still runs"),
+)
+EXPERIMENTS = on("experiments", """
+    sagemaker:DescribeTrialComponent sagemaker:UpdateTrialComponent
+""") + because(CLEAN + "what a tuning job leaves of runs", "experiments", """
+    sagemaker:DisassociateTrialComponent sagemaker:DeleteTrialComponent sagemaker:DeleteTrial
+    sagemaker:DeleteExperiment
+""") + because(CLEAN + "the same, listed", "*", """
+    sagemaker:ListExperiments sagemaker:ListTrials sagemaker:ListTrialComponents
+""")
+TRACKING = because(AWS_ONLY + "lesson 09 with managed MLflow", "mlflow", """
+    sagemaker:CreateMlflowApp sagemaker:DescribeMlflowApp sagemaker:DeleteMlflowApp
+    sagemaker:CreatePresignedMlflowAppUrl sagemaker:CallMlflowAppApi
+""") + because(AWS_ONLY + "lesson 09 with managed MLflow", "*", "sagemaker:ListMlflowApps")
+REGISTRY = on("registry", """
+    sagemaker:CreateModelPackageGroup sagemaker:DescribeModelPackageGroup sagemaker:CreateModelPackage
+    sagemaker:DescribeModelPackage sagemaker:UpdateModelPackage sagemaker:ListModelPackages
+""") + because(CLEAN + "versions, then their group", "registry", """
+    sagemaker:DeleteModelPackage sagemaker:DeleteModelPackageGroup
+""") + because(CLEAN + "versions, then their group", "*", "sagemaker:ListModelPackageGroups")
+HOSTING = on("hosting", "sagemaker:CreateEndpointConfig", "our-machines") + on("hosting", """
+    sagemaker:CreateModel sagemaker:DescribeModel sagemaker:DeleteModel sagemaker:DescribeEndpointConfig
+    sagemaker:DeleteEndpointConfig sagemaker:CreateEndpoint sagemaker:DescribeEndpoint
+    sagemaker:UpdateEndpoint sagemaker:UpdateEndpointWeightsAndCapacities sagemaker:DeleteEndpoint
+    sagemaker:InvokeEndpoint sagemaker:InvokeEndpointWithResponseStream
+""")
+TAGS = on("sagemaker", "sagemaker:AddTags sagemaker:ListTags")
+LISTS = on("*", """
+    sagemaker:ListTrainingJobs sagemaker:ListHyperParameterTuningJobs sagemaker:ListModels
+    sagemaker:ListEndpointConfigs sagemaker:ListEndpoints cloudwatch:GetMetricStatistics
+""")
+LOGS = on("logs", "logs:DescribeLogStreams logs:GetLogEvents")
+PASS = (
+    Grant("iam:PassRole", ("execution-role",), "to-sagemaker"),
+    Grant("iam:PassRole", ("bedrock-role",), "to-bedrock"),
+) + on("roles", "iam:GetRole iam:GetRolePolicy")
+BEDROCK = on("bedrock-bases", "bedrock:GetFoundationModel") + on("bedrock-all", """
+    bedrock:CreateModelCustomizationJob bedrock:InvokeModel bedrock:InvokeModelWithResponseStream
+""") + on("bedrock-own", """
+    bedrock:GetModelCustomizationJob bedrock:GetCustomModel bedrock:GetCustomModelDeployment
+    bedrock:GetModelImportJob bedrock:GetImportedModel bedrock:GetProvisionedModelThroughput
+    bedrock:CreateCustomModelDeployment bedrock:ListTagsForResource bedrock:TagResource
+""") + on("bedrock-own", """
+    bedrock:StopModelCustomizationJob bedrock:UpdateCustomModelDeployment
+    bedrock:DeleteCustomModelDeployment bedrock:DeleteCustomModel bedrock:DeleteImportedModel
+    bedrock:DeleteProvisionedModelThroughput
+""", "of-the-course") + on("*", """
+    bedrock:CreateModelImportJob bedrock:ListFoundationModels bedrock:ListModelCustomizationJobs
+    bedrock:ListModelImportJobs bedrock:ListCustomModels bedrock:ListCustomModelDeployments
+    bedrock:ListImportedModels bedrock:ListProvisionedModelThroughputs
+""")
+CHECKS = because(DOCTOR + "what you and the roles may do", "who-is-asked", """
+    iam:SimulatePrincipalPolicy
+""") + because(DOCTOR + "quotas, models, bills", "*", """
+    servicequotas:ListServiceQuotas servicequotas:ListAWSDefaultServiceQuotas
+    bedrock:GetFoundationModelAvailability
+""") + because(DOCTOR + "the image exists", "images", "ecr:DescribeImages") + because(
+    MONEY + "the list price of a step", "*", "pricing:GetProducts") + because(
+    MONEY + "your budget, with an alert", "budget", "budgets:ViewBudget budgets:ModifyBudget")
+SECRET = because("the token of a gated model: secrets.keep_token()", "secret", """
+    secretsmanager:CreateSecret secretsmanager:PutSecretValue secretsmanager:DescribeSecret
+    secretsmanager:TagResource secretsmanager:DeleteSecret
+""")
+
+LEARNER = (*BUCKET, *OBJECTS, *TRAINING, *EXPERIMENTS, *TRACKING, *REGISTRY, *HOSTING, *TAGS, *LISTS, *LOGS,
+           *PASS, *BEDROCK, *CHECKS, *SECRET)
