@@ -356,15 +356,31 @@ def test_a_local_aws_outlives_the_notebook_that_started_it(home):
     assert connect("local", home=home).url == url
 
 
-def test_a_local_aws_that_was_killed_is_started_anew(home):
+def test_a_local_aws_that_was_killed_is_started_again_with_what_it_had_where_its_clients_look(home):
     first = connect("local", home=home)
+    s3 = first.client("s3")
+    s3.create_bucket(Bucket="kept")
     info = json.loads((home / "server.json").read_text())
     os.kill(info["pid"], 9)
     session._children.pop(home).wait(30)
     assert (home / "server.json").exists()
-    second = connect("local", home=home)
-    assert second.client("sts").get_caller_identity()["Account"] == first.account
+    second = connect("local")  # the environment knows the home
+    assert (second.home, second.url) == (home, first.url)
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["kept"], "through the old client"
     assert json.loads((home / "server.json").read_text())["pid"] != info["pid"]
+
+
+def test_a_kernel_that_inherits_the_address_of_a_dead_local_aws_starts_that_one_again(home, monkeypatch):
+    connect("local", home=home).client("s3").create_bucket(Bucket="kept")
+    assert stop_local(home)
+    inherited = environment.local_variables("http://127.0.0.1:9", "us-east-1", home / "client")
+    program = """
+        from tuneaws.session import connect
+        found = connect("local")
+        print(found.home, [bucket["Name"] for bucket in found.client("s3").list_buckets()["Buckets"]])
+    """
+    assert run_python(program, **inherited).strip() == f"{home} ['kept']"
+    assert environment.home_of({**inherited, "AWS_CONFIG_FILE": os.devnull}) is None
 
 
 def test_a_local_aws_that_the_environment_points_to_is_used(local_aws, monkeypatch):

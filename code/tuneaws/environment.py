@@ -101,6 +101,17 @@ def enter(url: str, region: str, folder) -> None:
     _patch_sts()
 
 
+def home_of(environ) -> Path | None:
+    """The home of the local AWS that enter() has pointed this environment, or that of a parent, to.
+
+    It is there still when that local AWS has died, for whoever starts it again. None: there is none.
+    """
+    config = Path(environ.get("AWS_CONFIG_FILE", ""))
+    if "AWS_ENDPOINT_URL" not in environ or config.parts[-2:] != ("client", "aws-config"):
+        return None
+    return config.parents[1] if config.exists() else None
+
+
 def leave() -> None:
     """Put back every variable that enter() changed. Nothing happens if it was not called."""
     global _saved, _sts_url

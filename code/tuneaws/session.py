@@ -152,7 +152,11 @@ def is_up(home=None) -> bool:
 
 
 def stop_local(home=None) -> bool:
-    """Stop the local AWS of `home`; what is in it (buckets, jobs) is gone. False if none was running."""
+    """Stop the local AWS of `home`. False if none was running.
+
+    What it knows (buckets, finished jobs, models) stays on disk for the next connect(); a job that runs is
+    Failed. To remove it all, stop it and delete the folder.
+    """
     home = _home(home)
     info = _read(home) or {}
     stopped = _held(home / "lock")
@@ -229,8 +233,12 @@ def _connect_aws(region, role_arn) -> Session:
 
 
 def _connect_local(region, home, role_arn) -> Session:
-    info = _ask(os.environ.get("AWS_ENDPOINT_URL")) if home is None else None
+    known, info = os.environ.get("AWS_ENDPOINT_URL"), None
+    if home is None:
+        info, home = _ask(known), environment.home_of(os.environ)  # the home of one that has died meanwhile
     info = info or _start(_home(home), region or "us-east-1")
+    if known and environment.home_of(os.environ) == Path(info["home"]):
+        os.environ["AWS_ENDPOINT_URL"] = info["url"]  # the keys beside it are still those of this home
     region, home = region or info["region"], Path(info["home"])  # one server answers for every region
     environment.enter(info["url"], region, home / "client")
     boto, caller = boto3.Session(region_name=region), f"arn:aws:iam::{info['account']}:root"
@@ -265,8 +273,6 @@ def _start(home: Path, region: str) -> dict:
 
 
 def _spawn(home: Path, region: str) -> dict:
-    with contextlib.suppress(FileNotFoundError):
-        (home / "server.json").unlink()  # left by a server that was killed
     env = environment.without_aws(os.environ)
     env["PYTHONPATH"] = os.pathsep.join([str(CODE), *filter(None, [env.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "pocketaws", "--port", "0", "--home", str(home), "--region", region]
