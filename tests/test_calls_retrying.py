@@ -265,6 +265,7 @@ def test_content_that_breaks_off_is_read_on(aws, client):
     for name, way in ways.items():
         aws.state.faults.set(plan)
         assert way(s3.get_object(Bucket="learner", Key="content")["Body"]) == content, name
+        assert aws.state.faults.set(plan)["faults"] == {}, name
         part = s3.get_object(Bucket="learner", Key="content", Range="bytes=1000-250000")
         assert way(part["Body"]) == content[1000:250001], name
         assert aws.state.faults.counted()["faults"] == {"cut-after": 3}, name

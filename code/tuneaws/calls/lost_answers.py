@@ -8,8 +8,6 @@ Where AWS takes a token (ClientToken, clientRequestToken) botocore sends the sam
 AWS does this itself.
 """
 
-import binascii
-import hashlib
 import json
 import re
 import time
@@ -78,8 +76,6 @@ def look(client, operation: str, asked: dict, error: ClientError, call) -> dict 
             return {"ResponseMetadata": meta}
         if operation.startswith("UpdateEndpoint") and UPDATING.search(said):
             return _updated(client, asked, error, call)
-        if (service, operation) == ("s3", "CompleteMultipartUpload") and "NoSuchUpload" in said:
-            return _completed(client, asked, meta)
         if (service, operation) == ("s3", "CreateBucket") and "BucketAlreadyOwnedByYou" in said:
             return {"Location": f"/{asked['Bucket']}", "ResponseMetadata": meta}
         if (service, operation) in CREATES and TAKEN.search(said):
@@ -131,21 +127,6 @@ def _deleting(client, operation: str, asked: dict) -> bool:
     if operation != "DeleteEndpoint":
         return False
     return _ask(client, "DescribeEndpoint", asked)["EndpointStatus"] == "Deleting"
-
-
-def _completed(client, asked: dict, meta: dict) -> dict | None:
-    """The object of an upload in parts, if its ETag is that of these parts: MD5 over the MD5s of all."""
-    parts = asked.get("MultipartUpload", {}).get("Parts", [])
-    try:
-        sums = b"".join(binascii.unhexlify(part["ETag"].strip('"')) for part in parts)
-    except (KeyError, binascii.Error):  # encrypted with a key of your own, its parts' ETags are no MD5s
-        return None
-    found = _ask(client, "HeadObject", {name: asked[name] for name in ("Bucket", "Key")})
-    if found["ETag"].strip('"') != f"{hashlib.md5(sums, usedforsecurity=False).hexdigest()}-{len(parts)}":
-        return None
-    more = {name: found[name] for name in ("VersionId", "ServerSideEncryption") if name in found}
-    return {"Bucket": asked["Bucket"], "Key": asked["Key"], "ETag": found["ETag"], **more,
-            "ResponseMetadata": meta}  # fmt: skip
 
 
 def _ask(client, operation: str, members: dict) -> dict:
