@@ -340,7 +340,8 @@ def test_a_job_without_curves_says_so(local_aws, bucket):
 
 
 def test_on_aws_the_lessons_tune_nothing_of_their_own_accord(bedrock):
-    bedrock.stub.add_response("list_model_customization_jobs", {"modelCustomizationJobSummaries": []})
+    for _ in ("Completed", "InProgress"):
+        bedrock.stub.add_response("list_model_customization_jobs", {"modelCustomizationJobSummaries": []})
     aws = SimpleNamespace(where="aws", client=lambda service: bedrock)
     with pytest.raises(bedrock_jobs.BedrockJobError, match=r"python code/train_bedrock.py(.|\n)*for free"):
         bedrock_jobs.find_or_tune(config.load(where="aws"), aws, "b", {})
@@ -360,6 +361,25 @@ def test_a_job_whose_model_was_deleted_is_passed_over(tmp_path):
             aws.bedrock.delete_custom_model(modelIdentifier=job.output_model_arn)
         with pytest.raises(bedrock_jobs.BedrockJobError, match="or its model has been deleted since"):
             bedrock_jobs.find_or_tune(cfg, session, "learner", {})
+
+
+def test_a_job_that_still_tunes_is_waited_for_and_no_second_one_started(tmp_path, monkeypatch):
+    cfg = config.load(where="aws")
+    key = f"{bedrock_jobs.tuning.data_prefix(cfg.dataset.source, NOVA)}/training.jsonl"
+    with contextlib.closing(BedrockApi(tmp_path)) as aws:
+        aws.s3.put_object(Bucket="learner", Key=key, Body=b"{}")
+        job = aws.create(trainingDataConfig={"s3Uri": f"s3://learner/{key}"},
+                         jobTags=[{"key": k, "value": v} for k, v in cfg.project.tags.items()])
+
+        def watch(bedrock, arn, poll_s):
+            job.fail("the local AWS ended")
+            return bedrock_jobs.get(bedrock, arn)
+
+        monkeypatch.setattr(bedrock_jobs.tuning, "watch", watch)
+        session = SimpleNamespace(where="aws", client=aws.client)
+        with pytest.raises(bedrock_jobs.BedrockJobError, match="no completed customization job"):
+            bedrock_jobs.find_or_tune(cfg, session, "learner", {})
+        assert job.status == "Failed" and len(aws.tuning.started) == 1
 
 
 def test_an_error_of_aws_that_nothing_can_be_added_to_passes_through(bedrock):

@@ -64,16 +64,26 @@ def test_the_estimator_says_what_the_configuration_says(local_aws, monkeypatch):
 
 
 class Jobs:
-    """A SageMaker client that knows the jobs it is given: {name: S3 URI of the training channel}."""
+    """A SageMaker client that knows the jobs it is given: {name: S3 URI of the training channel}.
+
+    A job whose name begins with "running" is InProgress; described the second time it is Completed.
+    """
 
     def __init__(self, jobs):
         self.jobs = jobs
 
     def get_paginator(self, operation):
-        summaries = [{"TrainingJobName": name, "TrainingJobArn": name} for name in self.jobs]
-        pages = {"list_training_jobs": [{"TrainingJobSummaries": summaries}],
-                 "list_tags": [{"Tags": [{"Key": "course", "Value": "tuneaws"}]}]}[operation]
-        return SimpleNamespace(paginate=lambda **asked: pages)
+        if operation == "list_tags":
+            return SimpleNamespace(
+                paginate=lambda **_: [{"Tags": [{"Key": "course", "Value": "tuneaws"}]}])
+
+        def paginate(StatusEquals, **_):
+            names = [name for name in self.jobs
+                     if name.startswith("running") == (StatusEquals == "InProgress")]
+            return [{"TrainingJobSummaries": [{"TrainingJobName": name, "TrainingJobArn": name}
+                                              for name in names]}]
+
+        return SimpleNamespace(paginate=paginate)
 
     def describe_training_job(self, TrainingJobName):
         source = {"S3DataSource": {"S3Uri": self.jobs[TrainingJobName]}}
@@ -91,6 +101,22 @@ def test_a_model_is_found_by_the_rows_it_was_trained_on():
                             "older": "s3://b/data/rows/train/"}, "aws")
     found = launch.find_or_train(config.load(), session, "b", {"train": "s3://b/data/rows/train/"})
     assert found["TrainingJobName"] == "older"
+
+
+def test_a_job_that_still_trains_is_waited_for_and_no_second_one_started(monkeypatch):
+    watched = []
+
+    def watch(sm, logs, name):
+        watched.append(name)
+        return {"TrainingJobName": name, "TrainingJobStatus": endings.pop(0)}
+
+    monkeypatch.setattr(training_jobs, "watch", watch)
+    session = session_with({"running-1": "s3://b/data/rows/train/"}, "aws")
+    endings = ["Completed", "Failed"]
+    found = launch.find_or_train(config.load(), session, "b", {"train": "s3://b/data/rows/train/"})
+    assert found["TrainingJobName"] == "running-1" and watched == ["running-1"]
+    with pytest.raises(training_jobs.JobError, match="no completed job"):  # it failed: as if there were none
+        launch.find_or_train(config.load(), session, "b", {"train": "s3://b/data/rows/train/"})
 
 
 def test_on_aws_a_missing_model_is_not_trained_without_being_asked():

@@ -99,6 +99,7 @@ def estimator_from(cfg, session, bucket: str, hyperparameters: dict | None = Non
 def find_or_train(cfg, session, bucket: str, rows: dict) -> dict:
     """Return the newest completed job that was trained on these rows; in local, train one when there is none.
 
+    One that still runs, started by a kernel that ended since, is waited for: no second one is started.
     A job without merge_weights is passed over: it has an adapter, which an experiment leaves, and no model.
 
     cfg, session  from config.load() and session.connect()
@@ -106,12 +107,16 @@ def find_or_train(cfg, session, bucket: str, rows: dict) -> dict:
     Returns       what DescribeTrainingJob says of it. Training takes about a minute with the small model.
     Raises        training_jobs.JobError on aws when there is none, where training costs money
     """
-    sm, tags = session.client("sagemaker"), cfg.project.tags
-    for job in training_jobs.find(sm, tags, "Completed"):
-        found = sm.describe_training_job(TrainingJobName=job["TrainingJobName"])
-        if rows["train"] in _channel_uris(found) and training_jobs.has_whole_model(found):
-            print(f"model: from {job['TrainingJobName']}")
-            return found
+    sm, logs, tags = session.client("sagemaker"), session.client("logs"), cfg.project.tags
+    found = _trained_on(sm, tags, rows["train"], "Completed")
+    running = None if found else _trained_on(sm, tags, rows["train"], "InProgress")
+    if running:
+        print(f"model: {running['TrainingJobName']} trains it already")
+        done = training_jobs.watch(sm, logs, running["TrainingJobName"])
+        found = done if done["TrainingJobStatus"] == "Completed" else None
+    if found:
+        print(f"model: from {found['TrainingJobName']}")
+        return found
     if session.where == "aws":
         raise training_jobs.JobError(f"no completed job of yours was trained on {rows['train']}.\n"
                                      f"Fix: {training_jobs.TRAIN_FIRST},\nor set WHERE = \"local\" and go on "
@@ -119,11 +124,20 @@ def find_or_train(cfg, session, bucket: str, rows: dict) -> dict:
     print("model: none was trained on these rows yet, so it is trained now as lesson 04 does")
     estimator = estimator_from(cfg, session, bucket)
     estimator.fit({"training": rows["train"], "validation": rows["validation"]}, wait=False)
-    done = training_jobs.watch(sm, session.client("logs"), estimator.latest_training_job.name)
+    done = training_jobs.watch(sm, logs, estimator.latest_training_job.name)
     if done["TrainingJobStatus"] != "Completed":
         raise training_jobs.JobError(f"{done['TrainingJobName']} is {done['TrainingJobStatus']}: "
                                      f"{done.get('FailureReason', 'it was stopped')}")
     return done
+
+
+def _trained_on(sm, tags: dict, uri: str, status: str) -> dict | None:
+    """The newest job with these tags and this status that makes a whole model of these rows."""
+    for job in training_jobs.find(sm, tags, status):
+        found = sm.describe_training_job(TrainingJobName=job["TrainingJobName"])
+        if uri in _channel_uris(found) and training_jobs.has_whole_model(found):
+            return found
+    return None
 
 
 def _channel_uris(job: dict) -> list:

@@ -72,6 +72,7 @@ def show_price(cfg, session, report, model_id: str) -> TuningCost | None:
 def find_or_tune(cfg, session, bucket: str, rows: dict) -> dict:
     """Return the newest completed job on these rows whose model is there; in local, tune one if none is.
 
+    One that still runs, started by a kernel that ended since, is waited for: no second one is started.
     cfg, session  from config.load() and session.connect()
     rows          {"train": "s3://.../", ...}, from handover.find_or_make_rows()
     Returns       what GetModelCustomizationJob says of it; its outputModelArn is the model
@@ -80,11 +81,17 @@ def find_or_tune(cfg, session, bucket: str, rows: dict) -> dict:
     bedrock, s3 = session.client("bedrock"), session.client("s3")
     family = bedrock_data.family(cfg.bedrock.model_id)
     prefix = f"s3://{bucket}/{data_prefix(cfg.dataset.source, family)}/"
-    for summary in find(bedrock, cfg.project.tags, "Completed"):
-        job = get(bedrock, summary["jobArn"])
-        if job["trainingDataConfig"]["s3Uri"].startswith(prefix) and _model_is_there(bedrock, job):
-            print(f"model: from {job['jobName']}")
-            return job
+    for status in ("Completed", "InProgress"):
+        for summary in find(bedrock, cfg.project.tags, status):
+            job = get(bedrock, summary["jobArn"])
+            if not job["trainingDataConfig"]["s3Uri"].startswith(prefix):
+                continue
+            if status == "InProgress":
+                print(f"model: {job['jobName']} tunes it already")
+                job = watch(bedrock, job["jobArn"], poll_s=0.5 if session.where == "local" else 30)
+            if job["status"] == "Completed" and _model_is_there(bedrock, job):
+                print(f"model: from {job['jobName']}")
+                return job
     if session.where == "aws":
         raise BedrockJobError(f"no completed customization job of yours was trained on {prefix},\n"
                               "or its model has been deleted since.\n"
