@@ -8,16 +8,23 @@ from botocore.exceptions import ClientError
 
 ROLE_NAME = "tuneaws-sagemaker"
 STUDIO_METADATA = Path("/opt/ml/metadata/resource-metadata.json")  # on Studio and notebook instances
-FULL_ACCESS = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+POLICY_NAME = "execution"  # of the role's own policy
+DENIED = ("AccessDenied", "AccessDeniedException")
 
 
 class RoleError(RuntimeError):
     """There is no role that SageMaker may assume; the message says how to get one."""
 
 
-def trust_policy(service: str = "sagemaker.amazonaws.com") -> dict:
-    """Who may take on the role: the service, and nobody else."""
+def trust_policy(service: str = "sagemaker.amazonaws.com", account: str | None = None) -> dict:
+    """Who may take on the role: the service, and nobody else.
+
+    account  only for things of this account; without, another account's job could be made to use it
+    (https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html, 2026-11)
+    """
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    if account:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
@@ -36,13 +43,16 @@ def trusts(document, service: str = "sagemaker.amazonaws.com") -> bool:
     return False
 
 
-def ensure_role(iam, name: str = ROLE_NAME, tags: list = (), policies: list = ()) -> str:
+def ensure_role(iam, name: str = ROLE_NAME, tags: list = (), policy: dict | None = None,
+                account: str | None = None) -> str:
     """Create the role if it is not there, trusted by SageMaker, and return its ARN. Free.
 
-    tags      [{"Key": ..., "Value": ...}]
-    policies  ARNs of managed policies to attach, such as [FULL_ACCESS]
+    tags     [{"Key": ..., "Value": ...}]
+    policy   what the role may do: policies.execution_role(...); one that is there gets it too
+    account  trust SageMaker for things of this account only
+    Whoever may not write a role's policy uses the role as it is.
     """
-    document = json.dumps(trust_policy())
+    document = json.dumps(trust_policy(account=account))
     try:
         role = iam.get_role(RoleName=name)["Role"]
         if not trusts(role["AssumeRolePolicyDocument"]):
@@ -53,9 +63,34 @@ def ensure_role(iam, name: str = ROLE_NAME, tags: list = (), policies: list = ()
                                    Description="Runs the training jobs of the tuneaws course")["Role"]
         except iam.exceptions.EntityAlreadyExistsException:  # another notebook was faster
             role = iam.get_role(RoleName=name)["Role"]
-    for policy in policies:
-        iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+    if policy:
+        ensure_policy(iam, name, POLICY_NAME, policy)
     return role["Arn"]
+
+
+def ensure_policy(iam, role_name: str, policy_name: str, policy: dict) -> None:
+    """Have a role's own policy say this. Nothing happens if it does, or if the caller may not write it."""
+    try:
+        there = iam.get_role_policy(RoleName=role_name, PolicyName=policy_name)["PolicyDocument"]
+    except ClientError as err:
+        if err.response["Error"]["Code"] not in ("NoSuchEntity", *DENIED):
+            raise
+        there = None
+    if there == policy:
+        return
+    document = json.dumps(policy)
+    or_denied(iam.put_role_policy, RoleName=role_name, PolicyName=policy_name, PolicyDocument=document)
+
+
+def or_denied(call, **request) -> bool:
+    """Make a call; False when the caller may not, which is no error here."""
+    try:
+        call(**request)
+    except ClientError as err:
+        if err.response["Error"]["Code"] not in DENIED:
+            raise
+        return False
+    return True
 
 
 def find_role(iam, caller_arn: str, metadata: Path = STUDIO_METADATA) -> str:
@@ -79,8 +114,8 @@ def find_role(iam, caller_arn: str, metadata: Path = STUDIO_METADATA) -> str:
         return arn
     raise RoleError(
         f"no role that SageMaker may assume was found for {caller_arn}.\n"
-        "Fix: make one with `from tuneaws import roles; roles.ensure_role(session.client('iam'), "
-        f"policies=[roles.FULL_ACCESS])`, which needs iam:CreateRole and makes {ROLE_NAME!r},\n"
+        "Fix: `python code/write_policies.py --help`: its CloudFormation template makes one, and so does "
+        f"roles.ensure_role(), which needs iam:CreateRole and makes {ROLE_NAME!r},\n"
         "or put the ARN of a role that trusts sagemaker.amazonaws.com in config.yaml, sagemaker.role_arn,\n"
         'or set WHERE = "local" and go on for free.'
     )
@@ -98,7 +133,7 @@ def _usable(iam, name: str):
     try:
         role = iam.get_role(RoleName=name)["Role"]
     except ClientError as err:
-        if err.response["Error"]["Code"] in ("NoSuchEntity", "AccessDenied", "AccessDeniedException"):
+        if err.response["Error"]["Code"] in ("NoSuchEntity", *DENIED):
             return None
         raise
     return role["Arn"] if trusts(role["AssumeRolePolicyDocument"]) else None

@@ -63,8 +63,11 @@ class Session:
         """The role that jobs run as. Raises roles.RoleError on aws when there is none, with what to do."""
         if self._role_arn:
             return self._role_arn
-        if self.where == "local":
-            return roles.ensure_role(self.client("iam"), policies=[roles.FULL_ACCESS])
+        if self.where == "local" and self.caller_arn.endswith(":root"):
+            from tuneaws import policies
+
+            policy = policies.execution_role(self.account, self.region, bucket="tuneaws-*")
+            return roles.ensure_role(self.client("iam"), policy=policy, account=self.account)
         return roles.find_role(self.client("iam"), self.caller_arn)
 
     def bucket_name(self, project: str) -> str:

@@ -6,6 +6,8 @@ and, for imports, model-import-iam-role.html beside it, 2026-11.
 
 import json
 
+from tuneaws.roles import ensure_policy, or_denied
+
 SERVICE = "bedrock.amazonaws.com"
 ROLE_NAME = "tuneaws-bedrock"
 POLICY_NAME = "customization-data"
@@ -40,6 +42,7 @@ def ensure_role(iam, account: str, region: str, bucket: str, name: str = ROLE_NA
                 imports: bool = False) -> str:
     """Create the role if it is not there, set its trust and its permissions, and return its ARN. Free.
 
+    Whoever may only look uses the role that the set-up has made.
     imports  let CreateModelImportJob use it too
     On AWS a new role may take some seconds until Bedrock can assume it: start() tries again.
     """
@@ -48,7 +51,7 @@ def ensure_role(iam, account: str, region: str, bucket: str, name: str = ROLE_NA
     try:
         role = iam.get_role(RoleName=name)["Role"]
         if role["AssumeRolePolicyDocument"] != trust:
-            iam.update_assume_role_policy(RoleName=name, PolicyDocument=document)
+            or_denied(iam.update_assume_role_policy, RoleName=name, PolicyDocument=document)
     except iam.exceptions.NoSuchEntityException:
         labels = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
         try:
@@ -56,6 +59,5 @@ def ensure_role(iam, account: str, region: str, bucket: str, name: str = ROLE_NA
                                    Description="Bedrock customization jobs of the tuneaws course")["Role"]
         except iam.exceptions.EntityAlreadyExistsException:  # another notebook was faster
             role = iam.get_role(RoleName=name)["Role"]
-    policy = json.dumps(data_policy(bucket, account))
-    iam.put_role_policy(RoleName=name, PolicyName=POLICY_NAME, PolicyDocument=policy)
+    ensure_policy(iam, name, POLICY_NAME, data_policy(bucket, account))
     return role["Arn"]
