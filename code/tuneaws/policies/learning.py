@@ -92,7 +92,9 @@ CHECKS = because(DOCTOR + "what you and the roles may do", "who-is-asked", """
     bedrock:GetFoundationModelAvailability
 """) + because(DOCTOR + "the image exists", "images", "ecr:DescribeImages") + because(
     MONEY + "the list price of a step", "*", "pricing:GetProducts") + because(
-    MONEY + "your budget, with an alert", "budget", "budgets:ViewBudget budgets:ModifyBudget")
+    MONEY + "your budget, with an alert", "budget", """
+    budgets:ViewBudget budgets:ModifyBudget budgets:TagResource budgets:ListTagsForResource
+""")
 SECRET = because("the token of a gated model: secrets.keep_token()", "secret", """
     secretsmanager:CreateSecret secretsmanager:PutSecretValue secretsmanager:DescribeSecret
     secretsmanager:TagResource secretsmanager:DeleteSecret
