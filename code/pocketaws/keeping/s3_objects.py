@@ -116,6 +116,7 @@ class KeptKey(models.FakeKey):
     def __init__(self, name, value, *args, **named):
         self.blobs = Content()
         super().__init__(name, value, *args, **named)
+        self._value_buffer.close()
         self._value_buffer = None
         if not isinstance(value, Content):  # a copy is no multipart object, whatever its source was
             self.multipart = None
