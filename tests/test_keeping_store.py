@@ -124,15 +124,15 @@ def test_another_format_is_set_aside_whole_and_never_read(folder, tmp_path, warn
     store = Store(folder, beside=[files])
     store.put("job", "a", b"1")
     store.close()
-    for label in ("format-99", "format-99.2"):
+    for label in ("format-99-moto-1.0", "format-99-moto-1.0.2"):
         with sqlite3.connect(folder / FILE) as db:
-            db.execute("pragma user_version = 99")
+            db.execute("update format set is_now = '99, moto 1.0'")
         db.close()
         store = Store(folder, beside=[files])
         assert store.kinds() == []
         store.put("job", "b", b"2")
         store.close()
         assert (tmp_path / f"state.{label}" / FILE).exists()
-    assert (tmp_path / "s3.format-99" / "object").read_bytes() == b"theirs"
+    assert (tmp_path / "s3.format-99-moto-1.0" / "object").read_bytes() == b"theirs"
     assert not files.exists()
-    assert "has format 99" in warnings_seen.text
+    assert "has format 99, moto 1.0, this pocketaws reads 1, moto" in warnings_seen.text

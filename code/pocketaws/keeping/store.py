@@ -15,20 +15,23 @@ be read are kept. Each of these is a line in the log.
 """
 
 import logging
+import re
 import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 
 log = logging.getLogger("pocketaws")
 
-FORMAT = 1  # of the file and of what is in it; another one is not read
+FORMAT = 1  # of the file and of what is in it; another one is not read, nor one with another moto's objects
 FILE = "state.sqlite"
 MOST_ENTRIES = 10**7  # looked for in a damaged file, whose own count may be damaged too
 DAMAGED = "damaged "  # before the kind of an entry that could not be read
-TABLE = """
-create table if not exists entries (
+TABLES = """
+create table format (is_now text not null);
+create table entries (
     number integer primary key,
     kind text not null, key text not null, value blob not null, crc integer not null,
     unique (kind, key)
@@ -137,19 +140,18 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         db = self._connect()
-        (found,) = db.execute("pragma user_version").fetchone()
-        (tables,) = db.execute("select count(*) from sqlite_schema").fetchone()
-        if tables and found != FORMAT:
+        wanted, found = f"{FORMAT}, moto {metadata.version('moto')}", _format_of(db)
+        if found not in (None, wanted):
             db.close()
-            log.warning("%s has format %s, this pocketaws reads %s", self.folder / FILE, found, FORMAT)
-            self._rename_all(f"format-{found}")
+            log.warning("%s has format %s, this pocketaws reads %s", self.folder / FILE, found, wanted)
+            self._rename_all("format-" + re.sub(r"[^0-9a-z.]+", "-", found))
             db = self._connect()
         (verdict,) = db.execute("pragma quick_check(1)").fetchone()
         if verdict != "ok":
             db.close()
             raise sqlite3.DatabaseError(verdict)
-        db.execute(TABLE)
-        db.execute(f"pragma user_version = {FORMAT}")
+        if found != wanted:
+            db.executescript(f"begin; {TABLES}; insert into format values ('{wanted}'); commit")
         return db
 
     def _connect(self) -> sqlite3.Connection:
@@ -185,6 +187,15 @@ class Store:
                 folder.rename(new)
                 log.warning("%s is set aside as %s", folder, new.name)
         self.folder.mkdir(parents=True)
+
+
+def _format_of(db: sqlite3.Connection) -> str | None:
+    """What a file says its format is; None of a new one."""
+    tables = {name for (name,) in db.execute("select name from sqlite_schema where type = 'table'")}
+    if not tables:
+        return None
+    row = db.execute("select is_now from format").fetchone() if "format" in tables else None
+    return row[0] if row else "0"
 
 
 def _checksum(kind: str, key: str, value: bytes) -> int:
