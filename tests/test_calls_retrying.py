@@ -1,5 +1,6 @@
 """Calls that fail and are made again: nothing is made twice, nothing is lost, a real refusal stays one."""
 
+import dataclasses
 import functools
 import io
 import json
@@ -10,7 +11,12 @@ from pathlib import Path
 import boto3
 import pytest
 from bedrock_api import NOVA, RECOMMENDED, FakeTuning, trust
-from botocore.exceptions import ClientError, ConnectionClosedError, ResponseStreamingError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ResponseStreamingError,
+)
 from hosting_api import config, config_request, endpoint, model_request, new_name, upload
 from local_server import TRUST
 from training_api import request_for
@@ -21,6 +27,7 @@ from tuneaws.estimator import send
 
 LOST = ("cut-after", "error-500-after")
 SIZE = 300_000
+FACTS = Facts("local", "us-east-1", "123456789012", "arn", Path())
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +53,7 @@ def prepared(gateway):
 def client(gateway):
     """client("s3"): as a session's clients are, made once."""
     boto, before = boto3.Session(region_name="us-east-1"), dict(os.environ)
-    retrying.install(boto, Facts("local", "us-east-1", "123456789012", "arn", Path()))
+    retrying.install(boto, FACTS)
     yield functools.lru_cache(lambda service: boto.client(service, endpoint_url=gateway.url))
     os.environ.clear()
     os.environ.update(before)
@@ -251,6 +258,16 @@ def test_a_fault_that_stays_is_raised_after_six_attempts(aws, client):
         assert aws.state.faults.counted()["calls"] == 6
 
 
+@pytest.mark.parametrize("where, attempts", [("local", 2), ("aws", 6)])
+def test_a_local_aws_that_is_gone_is_not_waited_for(where, attempts):
+    boto, sent = boto3.Session(region_name="us-east-1"), []
+    retrying.install(boto, dataclasses.replace(FACTS, where=where))
+    boto.events.register("before-send", lambda request, **_: sent.append(request.url))
+    with pytest.raises(EndpointConnectionError):
+        boto.client("sts", endpoint_url="http://127.0.0.1:1").get_caller_identity()
+    assert len(sent) == attempts
+
+
 def test_content_that_breaks_off_is_read_on(aws, client):
     s3, content = client("s3"), os.urandom(SIZE)
     s3.put_object(Bucket="learner", Key="content", Body=content)
@@ -301,11 +318,11 @@ def test_attempts_are_said_to_every_client_by_the_environment_and_yours_stay(tmp
     monkeypatch.delenv("AWS_RETRY_MODE", raising=False)
     environment.enter("http://127.0.0.1:1", "us-east-1", tmp_path)
     assert "AWS_MAX_ATTEMPTS" not in os.environ  # in local your own AWS configuration is not read
-    retrying.install(boto3.Session(), None)
+    retrying.install(boto3.Session(), FACTS)
     assert boto3.client("s3").meta.config.retries == {"mode": "standard", "total_max_attempts": 6}
     environment.leave()
     assert os.environ["AWS_MAX_ATTEMPTS"] == "9" and "AWS_RETRY_MODE" not in os.environ
-    retrying.install(boto3.Session(), None)
+    retrying.install(boto3.Session(), FACTS)
     assert boto3.client("s3").meta.config.retries == {"mode": "standard", "total_max_attempts": 9}
 
 

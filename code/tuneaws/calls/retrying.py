@@ -9,6 +9,7 @@
 - A create, a delete, an update whose answer was lost on the way is made again, and AWS says "it exists
   already" or "there is none": lost_answers.py looks whether it was this call's own doing.
 - An object whose content broke off is read on from there: cut_bodies.py.
+- A local AWS that nobody is behind is asked twice only: it does not come back by waiting.
 """
 
 import contextlib
@@ -46,6 +47,8 @@ def install(boto, facts) -> None:
         os.environ.setdefault(name, value)
     boto.events.register("creating-client-class", _add)
     boto.events.register("response-received", _note)
+    if facts.where == "local":
+        boto.events.register("needs-retry", _gone)
     # The one token of the course's creates that botocore 1.44.5 does not fill in by itself.
     boto.events.register("before-parameter-build.bedrock.CreateModelImportJob", _token)
 
@@ -91,6 +94,12 @@ def _note(response_dict=None, exception=None, **_) -> None:
         call.lost |= not isinstance(exception, NEVER_SENT)
     elif response_dict is not None and response_dict["status_code"] >= 500:
         call.lost = True
+
+
+def _gone(caught_exception=None, attempts=1, **_) -> None:
+    """Do not wait for a local AWS that was killed: another one will have another port."""
+    if attempts > 1 and isinstance(caught_exception, EndpointConnectionError):
+        raise caught_exception
 
 
 def _token(params, **_) -> None:
