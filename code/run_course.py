@@ -3,6 +3,7 @@
     python code/run_course.py                     every lesson of notebooks/, to build/course/index.html
     python code/run_course.py --only 04 --keep    one of them, on the local AWS that JupyterLab uses too
     python code/run_course.py --data my/rows      on your own rows: set as DATA where a lesson has it
+    python code/run_course.py --learner           as a user with the generated policies, which are enforced
     python code/run_course.py --store             and keep the outputs in notebooks/ (for who edits lessons)
 
 Each lesson runs by papermill in a process of its own, with WHERE = "local": nothing here can spend money. One
@@ -100,11 +101,13 @@ def environment(out: Path) -> dict[str, str]:
     }
 
 
-def run_lesson(path: Path, given: dict, out: Path, limit_s: float = LIMIT_S) -> Result:
+def run_lesson(path: Path, given: dict, out: Path, limit_s: float = LIMIT_S,
+               account: dict | None = None) -> Result:
     """Run one lesson by papermill in a child process; the executed copy goes to out/<name>.ipynb.
 
     given    parameters to set; one that the lesson does not declare fails it before it runs
     limit_s  wall time, after which the lesson and everything it started is ended
+    account  environment variables of who the lesson runs as; None: the local AWS's root user
     """
     notebook = nbformat.read(path, as_version=4)
     name = lesson_files.name_of(path)
@@ -119,7 +122,7 @@ def run_lesson(path: Path, given: dict, out: Path, limit_s: float = LIMIT_S) -> 
     result.executed, log = out / f"{name}.ipynb", out / f"{name}.log"
     result.executed.parent.mkdir(parents=True, exist_ok=True)
     result.executed.unlink(missing_ok=True)
-    variables = {**environment(out), "TUNEAWS_LESSON": name}
+    variables = {**environment(out), **(account or {}), "TUNEAWS_LESSON": name}
     result.seconds, code = papermill(path, given, result.executed, log, variables, limit_s)
     if code == 0:
         result.status = "passed"
@@ -181,11 +184,13 @@ def still_running(session) -> list[str]:
     ]
 
 
-def run(lessons: list[Path], chosen: dict[Path, dict], out: Path, limit_s: float, keep: bool = False) -> Run:
+def run(lessons: list[Path], chosen: dict[Path, dict], out: Path, limit_s: float, keep: bool = False,
+        learner: bool = False) -> Run:
     """Run lessons one after the other on one pocketaws, each whatever became of the one before.
 
     keep    use the local AWS of this folder, with what earlier lessons left in it, and leave it up;
             otherwise a fresh one that ends with the run
+    learner as a user of it whose policies are the generated ones, and count
     """
     import tuneaws.session
 
@@ -196,9 +201,10 @@ def run(lessons: list[Path], chosen: dict[Path, dict], out: Path, limit_s: float
     done = Run(kept=keep)
     try:
         session = tuneaws.session.connect(where="local", home=home)
+        account = as_learner(session) if learner else None
         for path in lessons:
             print(f"{lesson_files.name_of(path):40}", end=" ", flush=True)
-            done.results.append(run_lesson(path, chosen[path], out, limit_s))
+            done.results.append(run_lesson(path, chosen[path], out, limit_s, account))
             print(f"{done.results[-1].status:8} {done.results[-1].seconds:6.1f} s", flush=True)
         done.left_running = still_running(session)
     except KeyboardInterrupt:
@@ -210,6 +216,16 @@ def run(lessons: list[Path], chosen: dict[Path, dict], out: Path, limit_s: float
     return done
 
 
+def as_learner(session) -> dict:
+    """Make a learner's account and have policies count; return the learner's environment variables."""
+    import course_learner
+    from tuneaws import config
+
+    account = course_learner.set_up(session, config.load())
+    course_learner.enforce(session.url, True)
+    return account
+
+
 def read_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Return the command line as a namespace; argparse ends the program when it makes no sense."""
     as_written = argparse.RawDescriptionHelpFormatter
@@ -218,11 +234,14 @@ def read_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="use this folder's local AWS and leave it up")
     parser.add_argument("--solutions", action="store_true", help="run each lesson's solution after it")
     parser.add_argument("--data", type=Path, metavar="PATH", help="your own rows: a file or a folder")
+    parser.add_argument("--learner", action="store_true", help="as a user with the generated policies only")
     parser.add_argument("--store", action="store_true", help="write the clean outputs into the notebooks")
     parser.add_argument("--limit-s", type=float, default=LIMIT_S, help="of one lesson (default %(default)s)")
     parser.add_argument("--notebooks", type=Path, default=ROOT / "notebooks", help="where the lessons are")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "course", help="where the report goes")
     args = parser.parse_args(arguments)
+    if args.learner and args.keep:
+        parser.error("--learner makes its user on a fresh local AWS: leave --keep out")
     if args.data and not args.data.exists():
         parser.error(f"--data {args.data} does not exist")
     if args.data and args.store:
@@ -246,7 +265,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"run_course: {err}", file=sys.stderr)
         return 2
     args.out.mkdir(parents=True, exist_ok=True)
-    done = run(lessons, chosen, args.out, args.limit_s, args.keep)
+    done = run(lessons, chosen, args.out, args.limit_s, args.keep, args.learner)
     page = course_pages.write_report(done, args.out)
     passed = [result for result in done.results if result.status == "passed"]
     for result in done.results:
