@@ -116,11 +116,15 @@ class FakeEngine:
 class FakeHosting:
     """Takes endpoints and runs nothing: the test moves them, most often with settle().
 
-    calls   [(method, endpoint, its other arguments)]
+    calls     [(method, endpoint, its other arguments)]
+    restored  [(method, endpoint)] of what was in service before
     """
 
     def __init__(self):
-        self.calls, self.closed = [], False
+        self.calls, self.restored, self.closed = [], [], False
+
+    def restore(self, endpoint):
+        self.restored.append(("restore", endpoint))
 
     def create(self, endpoint, spec):
         self.calls.append(("create", endpoint, spec))

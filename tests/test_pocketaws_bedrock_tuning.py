@@ -21,6 +21,7 @@ from pocketaws.bedrock import foundation_models
 from pocketaws.bedrock.customization_job import CustomizationJob
 from pocketaws.bedrock_tuning.engine import TuningEngine
 from pocketaws.bedrock_tuning.tuning_run import TuningRun
+from pocketaws.keeping import cut_off
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 MODEL = "amazon.nova-micro-v1:0:128k"
@@ -238,7 +239,8 @@ def test_closing_ends_every_job_and_process(bench, program):
     until(lambda: "InProgress" in [job.phases["training"] for job in jobs])
     trainer = trainer_of(next(job for job in jobs if job.phases["training"] == "InProgress"))
     bench.engine.close(0)
-    assert [job.status for job in jobs] == ["Stopped", "Stopped"] and gone(trainer)
+    assert [(job.status, job.failure_message) for job in jobs] == 2 * [("Failed", cut_off.CUSTOMIZATION)]
+    assert gone(trainer)
     with pytest.raises(RuntimeError, match="after the engine was closed"):
         bench.start(lines(records(8)))
 

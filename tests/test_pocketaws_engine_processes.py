@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from engine_aid import a_bare_aws, a_bench, alive, gone  # noqa: F401  (fixtures)
+from pocketaws.keeping import cut_off
 from pocketaws.sagemaker.job import TrainingJob
 from pocketaws.training.engine import Engine
 
@@ -254,7 +255,7 @@ def test_closing_the_engine_ends_every_job_and_process(bench):
     jobs = [bench.start(bench.request({"train.py": script})) for _ in range(2)]
     found = [pid for job in jobs for pid in pids(bench.until_logged(job, "running"))]
     bench.engine.close(grace_s=0.2)
-    assert [job.status for job in jobs] == ["Stopped", "Stopped"]
+    assert [(job.status, job.failure_reason) for job in jobs] == 2 * [("Failed", cut_off.JOB)]
     assert len(found) == 2 and not [pid for pid in found if alive(pid)]
     running = [" ".join(child.cmdline()) for child in psutil.Process().children()]
     assert not [line for line in running if "supervisor.py" in line]
