@@ -27,6 +27,7 @@ from pocketaws.keeping.s3_keeper import S3Keeper
 from pocketaws.keeping.store import Store
 from pocketaws.keeping.wholes import Whole, cipher_of
 
+SHOW_USE = ("GetRole", "GetAccessKeyLastUsed")  # say when a key was last used: what was said is kept
 READS = ("Get", "List", "Describe", "Head", "Select", "Filter", "BatchGet", "Test")
 S3_LOCKS = 64  # requests for different objects seldom share one
 
@@ -61,7 +62,7 @@ class Keeper:
 
         Raises StoreClosed, OSError or sqlite3.Error where it could not be kept: acknowledge nothing then.
         """
-        changing = not (call.operation or "").startswith(READS)
+        changing = not (call.operation or "").startswith(READS) or call.operation in SHOW_USE
         things = s3_objects.touched.things = s3_objects.Touched()
         things.streaming = call.operation == "GetObject"
         with ExitStack() as stack:
