@@ -63,7 +63,8 @@ HOSTING = on("hosting", "sagemaker:CreateEndpointConfig", "our-machines") + on("
 TAGS = on("sagemaker", "sagemaker:AddTags sagemaker:ListTags")
 LISTS = on("*", """
     sagemaker:ListTrainingJobs sagemaker:ListHyperParameterTuningJobs sagemaker:ListModels
-    sagemaker:ListEndpointConfigs sagemaker:ListEndpoints cloudwatch:GetMetricStatistics
+    sagemaker:ListEndpointConfigs sagemaker:ListEndpoints sagemaker:ListNotebookInstances
+    cloudwatch:GetMetricStatistics
 """)
 LOGS = on("logs", "logs:DescribeLogStreams logs:GetLogEvents")
 PASS = (
