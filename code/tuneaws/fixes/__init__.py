@@ -21,7 +21,7 @@ from tuneaws.fixes.entry import FREE_WAY, Entry, Fix, said_by
 __all__ = ["FREE_WAY", "TABLE", "Entry", "Fix", "find", "line_of", "of_job"]
 
 # The order counts: the first row that fits is the fix, and the general ones come last.
-_PARTS = (reaching, permissions, bedrock, endpoints, requests, storage, jobs)
+_PARTS = (reaching, bedrock, permissions, endpoints, requests, storage, jobs)
 TABLE = tuple(sorted((row for part in _PARTS for row in part.ROWS), key=lambda row: row.general))
 
 
@@ -35,10 +35,8 @@ def find(error, service: str = "") -> Fix | None:
     while error is not None and error not in seen:
         if isinstance(getattr(error, "fix", None), Fix):
             return error.fix
-        said = said_by(error, service)
-        for row in TABLE:
-            if (fix := row.fits(said)) is not None:
-                return fix
+        if (fix := _first(said_by(error, service), TABLE)) is not None:
+            return fix
         seen.append(error)
         error = getattr(error, "__cause__", None)
     return None
@@ -48,17 +46,19 @@ def of_job(reason: str, log_lines: Iterable[str] = ()) -> Fix | None:
     """The fix for a job or an endpoint that failed: by its FailureReason, else by the last error in its "
     "log.
 
-    A line of the log that says what is wrong counts for more than a reason that only says where to look.
+    A line of the log that says what is wrong counts for more than a reason that only says where to look, and
+    rows about jobs for more than those about calls: a job's reason may quote a call of its own.
     """
-    general = {row.id for row in TABLE if row.general}
-    told = find(reason)
-    if told is not None and told.id not in general:
-        return told
-    for line in reversed(list(log_lines)):
-        fix = find(line)
-        if fix is not None and fix.id not in general:
+    of_jobs = [row for row in TABLE if row.where != "call"]
+    special = [row for row in of_jobs if not row.general]
+    for text in (reason, *reversed(list(log_lines))):
+        if (fix := _first(said_by(text), special)) is not None:
             return fix
-    return told
+    return _first(said_by(reason), of_jobs) or find(reason)
+
+
+def _first(said, rows) -> Fix | None:
+    return next((fix for row in rows if (fix := row.fits(said)) is not None), None)
 
 
 def line_of(fix: Fix | None, otherwise: str, where: str = "local") -> str:

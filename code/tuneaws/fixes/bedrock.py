@@ -7,8 +7,10 @@ CYCLE = "https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.ht
 TROUBLE = "https://docs.aws.amazon.com/bedrock/latest/userguide/fine-tuning-troubleshooting.html, 2026-11"
 PREPARE = "https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-prepare.html, 2026-11"
 PROFILES = "https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html, 2026-11"
-IMPORT = "https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-import-model.html, "
-"2026-11"
+IMPORT = (
+    "https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-import-model.html, "
+    "2026-11"
+)
 CODES = "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html, 2026-11"
 CONVERSE = "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html, 2026-11"
 BEDROCK = "bedrock|bedrock-runtime"
@@ -64,7 +66,8 @@ ROWS = (
           code="ServiceQuotaExceededException"),
     Entry("bedrock-job-over", "call", r"The job is in status (?P<status>\w+) and cannot be stopped",
           "leave it: it is {status}", TROUBLE, code="ConflictException"),
-    Entry("bedrock-not-there", "call", r"Could not find the|does not exist",
+    Entry("bedrock-not-there", "call", r"Could not find the [\w ]+ \S+\.$|The [\w ]+ arn:\S+ does not "
+          r"exist",
           "list what there is in this region; it is deleted, or in another region, or spelt "
           "otherwise", CODES,
           code="ResourceNotFoundException", service=BEDROCK),
@@ -85,7 +88,7 @@ ROWS = (
           r"(not-json|not-utf8|empty-line|not-an-object): ",
           "write one JSON object a line, UTF-8, no empty line: bedrock_data.check names the lines, for "
           "free", TROUBLE),
-    Entry("bedrock-record", "job", r"line (?P<line>\d+) of the (?P<file>\w+) data: (?P<rule>[\w-]+): ",
+    Entry("bedrock-record", "job", r"(?i)line (?P<line>\d+) of the (?P<file>\w+) data: (?P<rule>[\w-]+): ",
           "mend line {line} of the {file} file and others like it: bedrock_data.check names every one, for "
           "free",
           PREPARE),
@@ -131,11 +134,6 @@ ROWS = (
           "converse(), which is the same for all",
           "https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html, "
           "2026-11", code=INVALID),
-    Entry("bedrock-denied", "call", r".*",
-          "have the action of this call allowed to your user or role, and ask for access to the model on "
-          "the "
-          'console\'s page "Model access"', ACCESS, code="AccessDeniedException", service=BEDROCK,
-          general=True),
     Entry("bedrock-validation", "call", r".*",
           "print the request, bedrock_models.requests and bedrock_jobs.request write them, and "
           "compare", CODES,

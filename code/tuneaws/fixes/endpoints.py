@@ -66,12 +66,12 @@ ROWS = (
           r"not supported",
           'send ContentType="application/json", or write an input_fn that takes yours', OWN_CODE),
     Entry("model-refuses", "call", r"Received client error \((?P<status>4\d\d)\)",
-          "mend the request: what the container says stands in err.response['OriginalMessage']", REAL_TIME),
+          "read what the container says, err.response['OriginalMessage']: the request is wrong, or "
+          "inference.py "
+          "raised it, which the Hugging Face toolkit answers with 400 too", REAL_TIME),
     Entry("model-fails", "call", r"Received server error \((?P<status>\d+)\)",
           "read the container's log, " + LOG + ": inference.py raised an error in this request", REAL_TIME),
     # coming into service
-    Entry("memory-of-container", "job", r"ran out of memory and was killed",
-          "take an instance with more memory, or a smaller or quantized model", OWN_CODE),
     Entry("model-archive", "job", r"Failed to extract model data archive",
           "pack it as SageMaker does: tar czf model.tar.gz with the model's files at its root",
           "github.com/aws/deep-learning-containers pull request 569, 2026-11"),
@@ -79,7 +79,8 @@ ROWS = (
           "look whether the archive is still there, and whether the model's role may s3:GetObject it",
           "github.com/aws-solutions-library-samples/fraud-detection-using-machine-learning issue 9, "
           "2026-11"),
-    Entry("image-not-here", "local", r"pocketaws runs no containers, so (?P<image>\S+) cannot run here",
+    Entry("image-not-here", "local", r"pocketaws runs no containers, so (?P<image>\S+) cannot run here\. "
+          r"What it",
           "take one of AWS's Hugging Face, PyTorch, vLLM, TGI or LMI images and script mode here; other "
           "images "
           "run on AWS", "code/README.md of this course", free="with one of these it is free."),
@@ -91,6 +92,4 @@ ROWS = (
     # asynchronous
     Entry("async-input", "job", r"^s3://(?P<place>\S+) could not be read",
           "upload the request first, and give InputLocation its whole address", ASYNC),
-    Entry("async-expired", "job", r"was in the queue for more than (?P<seconds>\d+) s",
-          "raise RequestTTLSeconds, or the number of instances: it waited {seconds} s", ASYNC),
 )  # fmt: skip

@@ -82,7 +82,7 @@ class Entry:
             if said.codes or re.search(self.says, ""):
                 return None
         for pattern, value in ((self.operation, said.operation), (self.service, said.service)):
-            if value and pattern and not re.fullmatch(pattern, value):
+            if pattern and not re.fullmatch(pattern, value) and (value or self.general):
                 return None
         found = re.search(self.says, said.text)
         if not found:
@@ -102,8 +102,8 @@ def said_by(error, service: str = "") -> Said:
     if isinstance(error, BaseException):
         names = tuple(kind.__name__ for kind in type(error).__mro__ if issubclass(kind, Exception))
         if not BOTOCORE.search(text):
-            return Said(text, names, service=service)
-    head = BOTOCORE.search(text)
+            return Said(f"{names[0]}: {text}", names, service=service)
+    head = BOTOCORE.match(text.strip())
     if head:
         return Said(text[head.end():], (head["code"],), head["operation"], service)
     return Said(text, service=service)

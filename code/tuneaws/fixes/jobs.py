@@ -4,8 +4,10 @@ from tuneaws.fixes.entry import Entry
 
 TROUBLE = "https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html, 2026-11"
 TOOLKIT = "sagemaker-training 5.1.4, errors.py"
-FIELDS = "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_SecondaryStatusTransition.html, "
-"2026-11"
+FIELDS = (
+    "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_SecondaryStatusTransition.html, "
+    "2026-11"
+)
 HUB = "huggingface_hub 1.x errors.py, 2026-11"
 BY_HAND = "run the script by hand first, which is free: local_run or python train.py"
 CHANNELS = "https://docs.aws.amazon.com/sagemaker/latest/dg/model-train-storage.html, 2026-11"
@@ -29,15 +31,12 @@ ROWS = (
           "last",
           FIELDS),
     # memory and disk
-    Entry("gpu-memory", "log", r"CUDA out of memory|OutOfMemoryError|the GPU's memory does not suffice",
-          "halve per_device_train_batch_size and double gradient_accumulation_steps: the result is the "
-          "same; next "
-          "lower max_seq_length, or take a larger GPU (plan.choosing)",
+    Entry("memory", "log", r"CUDA out of memory|OutOfMemoryError|MemoryError|Unable to allocate|"
+          r"DefaultCPUAllocator: (can't|not enough)|the GPU's memory does not suffice",
+          "halve per_device_train_batch_size and double gradient_accumulation_steps, the result is the "
+          "same; "
+          "then lower max_seq_length, or take a machine with more memory (plan.choosing)",
           "https://pytorch.org/docs/stable/notes/faq.html, 2026-11"),
-    Entry("memory", "log", r"MemoryError|Unable to allocate|DefaultCPUAllocator: (can't|not enough)",
-          "read the rows piece by piece, or take an instance with more memory; a smaller batch needs less "
-          "too",
-          "numpy and PyTorch's own words"),
     Entry("killed", "job", r"Process killed by SIGKILL|OutOfMemory: |signal 9\b|ExitCode -9\b|exit code: "
           r"137",
           "take an instance with more memory, or load less at once: the system killed the script, most "
@@ -110,19 +109,17 @@ ROWS = (
           "raw_jobs.training_request do", "code/README.md of this course",
           free="script mode runs here for free."),
     # the hub
-    Entry("hub-gated", "log", r"GatedRepoError: 401|gated repo[\s\S]*401|401 Client Error[\s\S]*gated repo",
-          "accept the model's licence on its page, and give the job a token: model.hf_token_secret in "
-          "config.yaml",
-          HUB),
-    Entry("hub-not-asked", "log", r"GatedRepoError: 403|403 (Client Error|Forbidden)[\s\S]*(gated "
-          r"repo|authorized list)|"
-          r"not in the authorized list",
-          "ask for access on the model's page and wait for the mail: this token's account does not have it "
-          "yet",
-          HUB),
     Entry("hub-unknown", "log", r"RepositoryNotFoundError|Repository Not Found for url|is not a valid "
-          r"model identifier",
+          r"model "
+          r"identifier",
           "check the model's id letter by letter on huggingface.co; a private one needs a token too", HUB),
+    Entry("hub-not-asked", "log", r"GatedRepoError: 403|403 Client Error[\s\S]*gated repo|not in the "
+          r"authorized list",
+          "ask for access on the model's page and wait for the mail: this token's account does not have it "
+          "yet", HUB),
+    Entry("hub-gated", "log", r"GatedRepoError|Cannot access gated repo|trying to access a gated repo",
+          "accept the model's licence on its page, and give the job a token: model.hf_token_secret in "
+          "config.yaml", HUB),
     Entry("hub-offline", "log",
           r"LocalEntryNotFoundError|OfflineModeIsEnabled|couldn't connect to 'https://huggingface.co'|"
           r"is not in the hub cache|outgoing traffic has been disabled",

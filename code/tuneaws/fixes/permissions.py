@@ -5,9 +5,11 @@ from tuneaws.fixes.entry import Entry
 DENIED = "AccessDenied|AccessDeniedException|UnauthorizedOperation|AuthorizationError|403"
 IAM_PAGE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html, 2026-11"
 ROLES_PAGE = "https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, 2026-11"
-BEDROCK_ROLE = "https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-iam-role.html, "
-"2026-11"
-MAY_NOT = r"is not authorized to perform: (?P<action>[\w:*-]+)( on resource: (?P<resource>\S+))?"
+BEDROCK_ROLE = (
+    "https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-iam-role.html, "
+    "2026-11"
+)
+MAY_NOT = r"is not authorized to perform: (?P<action>[\w:*-]+)( on resource: \"?(?P<resource>[^\s\"]+)\"?)?"
 
 ROWS = (
     Entry(
@@ -29,7 +31,7 @@ ROWS = (
         "allow the role that the job runs as s3:GetObject and s3:ListBucket on its data and s3:PutObject "
         "on its "
         "output: policies.execution_role writes the policy",
-        ROLES_PAGE, code="-",
+        ROLES_PAGE,
     ),
     Entry(
         "may-not", "call", MAY_NOT,
@@ -85,6 +87,6 @@ ROWS = (
         "denied", "call", r".*",
         "check whose key is used (session.summary() shows it), and have the action of this call allowed to "
         "it",
-        IAM_PAGE, code=DENIED, general=True, service="(?!bedrock).*",
+        IAM_PAGE, code=DENIED, general=True,
     ),
 )  # fmt: skip

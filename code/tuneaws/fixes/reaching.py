@@ -14,7 +14,8 @@ ROWS = (
         BOTOCORE, code="EndpointConnectionError",
     ),
     Entry(
-        "local-aws-hung-up", "local", r"http://(127\.0\.0\.1|localhost)",
+        "local-aws-hung-up", "local", r"(closed before|timeout on|connect to "
+        r"proxy).*\"http://(127\.0\.0\.1|localhost)",
         "run the cell again; if it stays so, run connect() again: it starts the local AWS where it has "
         "ended",
         BOTOCORE, code="ConnectionClosedError|ProxyConnectionError|ConnectTimeoutError",

@@ -43,11 +43,6 @@ ROWS = (
         code="IllegalLocationConstraintException|InvalidLocationConstraint",
     ),
     Entry(
-        "bucket-elsewhere", "call", r".*",
-        "use the region that the bucket is in: s3.get_bucket_location(Bucket=…) names it",
-        ERRORS, code="PermanentRedirect|AuthorizationHeaderMalformed|301",
-    ),
-    Entry(
         "bucket-not-empty", "call", r".*",
         "empty it first, versions too: buckets.delete_bucket does both for a bucket with the course's tag",
         ERRORS, code="BucketNotEmpty",
@@ -72,9 +67,5 @@ ROWS = (
         "allowed",
         "https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html, 2026-11",
         code="403", service="s3",
-    ),
-    Entry(
-        "no-s3-address", "call", r"is no S3 address",
-        "write it as s3://bucket/key", NAMES, code="BucketError",
     ),
 )  # fmt: skip

@@ -1,0 +1,112 @@
+"""Every row of the table of fixes is provoked for real, in a running local AWS, and answered with its fix."""
+
+import re
+import time
+
+import explain
+import provoke_bedrock
+import provoke_endpoints
+import provoke_jobs
+import provoke_reaching
+import provoke_requests
+import pytest
+from botocore.exceptions import ClientError
+from provoking import PROVOKED, World, provoke
+from tuneaws import fixes
+from tuneaws.calls import explaining
+
+PARTS = (provoke_bedrock, provoke_endpoints, provoke_jobs, provoke_reaching, provoke_requests)
+AT_LEAST = 50  # rows: the course promises so many
+
+
+@pytest.fixture(scope="module")
+def world(local_aws, tmp_path_factory):
+    """A World; what is slow is begun before the first row is looked at."""
+    made = World(local_aws, tmp_path_factory.mktemp("fixes"))
+    for part in PARTS:
+        for row, start in getattr(part, "BEGUN", {}).items():
+            made.begin(row, start)
+    yield made
+    made.close()
+
+
+LAST = ("local-aws-gone", "local-aws-ended")  # the one kills what others ask, the other starts it again
+ROWS = sorted(fixes.TABLE, key=lambda row: LAST.index(row.id) if row.id in LAST else -1)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_row_is_what_the_error_it_is_about_finds(row, world):
+    assert row.id in PROVOKED, f"nothing provokes {row.id}: write a provocation, or take the row out"
+    began = time.monotonic()
+    error, was_raised = provoke(row.id, world)
+    fix = fixes.of_job(*error) if isinstance(error, tuple) else fixes.find(error)
+    assert fix is not None, f"no fix for {error!r}"
+    assert fix.id == row.id, f"{fix.id} fits before {row.id}: {error}"
+    print(f"{row.id}: {time.monotonic() - began:.2f} s\n{error}")
+    if was_raised:
+        assert str(error).endswith(fix.line("local")), "the exception itself does not say it"
+
+
+def test_the_table_has_at_least_fifty_rows_and_each_is_provoked(capsys):
+    rows = [row.id for row in fixes.TABLE]
+    assert len(set(rows)) == len(rows), "two rows have one id"
+    assert set(PROVOKED) == set(rows), f"no row for {set(PROVOKED) - set(rows)}, nothing provokes the others"
+    assert len(rows) >= AT_LEAST
+    with capsys.disabled():
+        print(f"\n{len(rows)} errors provoked, each answered with its fix")
+
+
+def test_a_fix_is_one_thing_to_do_with_a_source_and_a_free_way_on():
+    for row in fixes.TABLE:
+        assert row.where in ("call", "job", "log", "local"), row
+        assert row.fix[0].islower() and not row.fix.endswith((".", ",")), f"what follows 'Fix: ' in {row}"
+        assert row.free.endswith(".") and "free" in row.free, row
+        dated = "2026-11|botocore 1|sagemaker-training 5|this course|own words"
+        assert re.search(dated, row.source), f"no page and date in {row}"
+
+
+def test_what_nobody_knows_has_no_fix():
+    assert fixes.find("it went well") is None
+    assert fixes.find(ValueError("bad luck")) is None
+    assert fixes.of_job("it went well", ["step 1", "step 2"]) is None
+
+
+def test_a_line_of_the_log_counts_for_more_than_a_reason_that_only_says_where_to_look():
+    reason = 'AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage ""'
+    assert fixes.of_job(reason, ["step 1", "all is well"]).id == "script-failed"
+    assert fixes.of_job(reason, ["ModuleNotFoundError: No module named 'peft'", "bye"]).id == "module-missing"
+
+
+def test_the_cause_of_an_error_is_looked_at_too():
+    try:
+        try:
+            raise ModuleNotFoundError("No module named 'peft'")
+        except ModuleNotFoundError as err:
+            raise RuntimeError("the model could not be loaded") from err
+    except RuntimeError as err:
+        assert fixes.find(err).text.startswith("put peft into requirements.txt")
+
+
+def test_aws_hears_of_the_free_way_and_local_does_not():
+    fix = fixes.find("ModuleNotFoundError: No module named 'peft'")
+    assert fix.line("aws").endswith(fixes.FREE_WAY) and "WHERE" not in fix.line("local")
+
+
+def test_an_error_is_explained_once_and_its_response_stays_as_aws_sent_it(world):
+    with pytest.raises(ClientError) as caught:
+        world.s3.head_bucket(Bucket="fixes-nowhere")
+    error = caught.value
+    said = str(error)
+    assert said.count("Fix: ") == 1 and "Fix" not in error.response["Error"]["Message"]
+    explaining.explain(error, "s3", "aws")
+    assert str(error) == said
+
+
+def test_the_command_prints_the_fix_for_a_message_that_is_pasted(capsys):
+    said = "An error occurred (NoSuchBucket) when calling the PutObject operation"
+    message = f"{said}: The specified bucket does not exist"
+    assert explain.main(message.split()) == 0
+    assert "buckets.ensure_bucket" in capsys.readouterr().out
+    assert explain.main(["it", "went", "well"]) == 1
+    assert explain.main(["--list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) > len(fixes.TABLE)
