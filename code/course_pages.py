@@ -72,7 +72,7 @@ def write_report(run, out: Path) -> Path:
         f"<h1>{passed} of {len(run.results)} lessons passed in {total:.0f} s</h1>",
         "<p class='problem'>The run was cut short by Ctrl-C.</p>" if run.cut_short else "",
         *(_problem(result) for result in run.results if result.status != "passed"),
-        f"<p>{html.escape(_left(run))}</p>",
+        _left(run),
         "<table><thead><tr><th>Lesson</th><th>Status</th><th>Seconds</th></tr></thead>",
         f"<tbody>{''.join(rows)}</tbody></table>",
         *figures,
@@ -126,14 +126,12 @@ def _problem(result) -> str:
 
 
 def _left(run) -> str:
-    """What the run leaves behind, from AWS's own answer."""
+    """What the run leaves behind and what of it bills, from AWS's own answer, as HTML."""
     local = "stays up (make clean ends it)" if run.kept else "was ended with the run"
-    if run.left_running is None:
-        return f"Left running at the end: not asked. The AWS of this machine {local}."
-    left = ", ".join(run.left_running) or "nothing, say ListTrainingJobs and ListEndpoints"
-    return (
-        f"Left running at the end: {left}. The AWS of this machine {local}. Spent: nothing."
-    )
+    said = f"<p>The AWS of this machine {local}. Spent: nothing. Still billing at the end"
+    if run.billing is None:
+        return f"{said}: not asked.</p>"
+    return f"{said}, if it were AWS:</p><pre>{html.escape(chr(10).join(run.billing))}</pre>"
 
 
 def _surroundings() -> list[str]:

@@ -70,12 +70,12 @@ class Result:
 class Run:
     """What became of a whole run.
 
-    left_running    jobs that had not ended, and endpoints; None if AWS was not asked
-    kept            whether the local AWS stays up
+    billing   lines that say what bills at the end; None if AWS was not asked
+    kept      whether the local AWS stays up
     """
 
     results: list[Result] = field(default_factory=list)
-    left_running: list[str] | None = None
+    billing: list[str] | None = None
     cut_short: bool = False
     kept: bool = False
 
@@ -169,19 +169,12 @@ def end_tree(process: subprocess.Popen, grace_s: float = 5) -> None:
     process.wait()
 
 
-def still_running(session) -> list[str]:
-    """Ask AWS for the training jobs that have not ended, and the endpoints; return their names."""
-    sm = session.client("sagemaker")
-    jobs = [
-        f"job {job['TrainingJobName']}"
-        for status in ("InProgress", "Stopping")
-        for page in sm.get_paginator("list_training_jobs").paginate(StatusEquals=status)
-        for job in page["TrainingJobSummaries"]
-    ]
-    pages = sm.get_paginator("list_endpoints").paginate()
-    return jobs + [
-        f"endpoint {endpoint['EndpointName']}" for page in pages for endpoint in page["Endpoints"]
-    ]
+def still_billing(session) -> list[str]:
+    """Return the lines that every lesson's last cell prints: a lesson that failed did not come to it."""
+    from tuneaws import config
+    from tuneaws.costs import billing, showing
+
+    return showing.lines(billing.look(session, config.load()), session.where)
 
 
 def run(lessons: list[Path], chosen: dict[Path, dict], out: Path, limit_s: float, keep: bool = False,
@@ -198,7 +191,7 @@ def run(lessons: list[Path], chosen: dict[Path, dict], out: Path, limit_s: float
     if home:
         tuneaws.session.stop_local(home)  # of a run that was killed
         shutil.rmtree(home, ignore_errors=True)
-    done = Run(kept=keep)
+    done, session = Run(kept=keep), None
     try:
         session = tuneaws.session.connect(where="local", home=home)
         account = as_learner(session) if learner else None
@@ -206,11 +199,15 @@ def run(lessons: list[Path], chosen: dict[Path, dict], out: Path, limit_s: float
             print(f"{lesson_files.name_of(path):40}", end=" ", flush=True)
             done.results.append(run_lesson(path, chosen[path], out, limit_s, account))
             print(f"{done.results[-1].status:8} {done.results[-1].seconds:6.1f} s", flush=True)
-        done.left_running = still_running(session)
+            if done.results[-1].status != "passed":
+                print(*(f"    {line}" for line in still_billing(session)), sep="\n", flush=True)
     except KeyboardInterrupt:
         print("stopped by Ctrl-C")
         done.cut_short = True
     finally:
+        if session:
+            done.billing = still_billing(session)
+            print("\nat the end of the run:", *done.billing, sep="\n", flush=True)
         if home:
             tuneaws.session.stop_local(home)
     return done

@@ -28,6 +28,14 @@ PNG = base64.b64encode(
 ).decode()
 DRAW = f"from IPython.display import Image, display; import base64\ndisplay(Image(base64.b64decode('{PNG}')))"
 
+LEAVE_A_BUCKET = f"""
+import sys
+sys.path.insert(0, {str(Path(run_course.__file__).parent)!r})
+from tuneaws import config, launch, session
+cfg, aws = config.load(), session.connect("local")
+aws.client("s3").put_object(Bucket=launch.ensure_bucket(cfg, aws), Key="left", Body=b"x" * 1_000_000)
+"""
+
 
 def lesson(folder, name, *sources, parameters="WHERE = 'local'", tags=("parameters",)):
     """Write one small notebook: a title, a parameters cell, and the given code cells."""
@@ -140,7 +148,7 @@ def course(tmp_path, *arguments):
 def test_one_bad_lesson_fails_the_run_but_the_others_run_and_the_report_says_so(tmp_path):
     (tmp_path / "nb").mkdir()
     lesson(tmp_path / "nb", "00_good", "import os\nprint(os.environ['AWS_ENDPOINT_URL'])", DRAW)
-    lesson(tmp_path / "nb", "01_bad", "raise ValueError('<loss> is nan')")
+    lesson(tmp_path / "nb", "01_bad", LEAVE_A_BUCKET, "raise ValueError('<loss> is nan')")
     lesson(tmp_path / "nb", "02_good", "print('<b>after</b>')")
     (tmp_path / "nb" / "solutions").mkdir()
     lesson(tmp_path / "nb" / "solutions", "00_good", "print('the answer')")
@@ -148,12 +156,15 @@ def test_one_bad_lesson_fails_the_run_but_the_others_run_and_the_report_says_so(
         out, err = process.communicate(timeout=180)
     assert process.returncode == 1, out + err
     assert "3 of 4 lessons passed" in out
-    assert "01_bad, code cell 2: ValueError: <loss> is nan" in err
+    assert "01_bad, code cell 3: ValueError: <loss> is nan" in err
+    after_the_failure, _, at_the_end = out.partition("at the end of the run:")
+    for said in (after_the_failure, at_the_end):
+        assert "nothing is billing by the hour" in said and "1 MB in S3, tuneaws-1234" in said
     report = (tmp_path / "out" / "index.html").read_text()
     assert report.index("ValueError: &lt;loss&gt; is nan") < report.index("<table>")
     assert report.count('class="passed"') == 3 and report.count('class="failed"') == 1
     assert report.count("data:image/png;base64,") == 1
-    assert "nothing, say ListTrainingJobs and ListEndpoints" in report
+    assert "1 MB in S3, tuneaws-123456789012-us-east-1-" in report and "(root, 01_bad)" in report
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     names = [(each["name"], each["status"]) for each in results]
     assert names[:3] == [("00_good", "passed"), ("solutions/00_good", "passed"), ("01_bad", "failed")]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 
-from tuneaws import learner, lesson
+from tuneaws import learner
 
 log = logging.getLogger("tuneaws")
 
@@ -103,6 +103,7 @@ class Spending:
 
     def _note(self, client, service: str, operation: str, params: dict, answer: dict, worst) -> None:
         """The line in the book. The call is done: a full disk must not make it look as if it failed."""
+        from tuneaws import config
         from tuneaws.costs import book, worst_case
 
         entry = book.made(service, operation, params, answer) or book.ended(service, operation, params)
@@ -110,6 +111,9 @@ class Spending:
             entry = self._asked(operation, params, answer, client.meta.region_name)
         if entry is None:
             return
+        labels = config.latest(self._facts.where).project.labels()
+        for tag in ("learner", "lesson") if entry["event"] != "ended" else ():
+            entry[tag] = entry.get(tag) or labels.get(tag)
         if worst is not None and entry["event"] == "made":
             entry.update(worst_usd=worst.usd, usd_per_hour=worst.usd_per_hour)
         try:
@@ -128,8 +132,7 @@ class Spending:
         coming, going = map(int, counted)
         price = self._asker(region).answer_price(params["modelId"])
         return {"event": "asked", "what": "answers", "name": params["modelId"], "input_tokens": coming,
-                "output_tokens": going, "usd": price and price.usd(coming, going),
-                "learner": learner.current(), "lesson": lesson.current()}
+                "output_tokens": going, "usd": price and price.usd(coming, going)}
 
 
 def _name(params: dict) -> str:

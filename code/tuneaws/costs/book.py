@@ -98,7 +98,7 @@ def path_of(facts) -> Path:
 
 
 def made(service: str, operation: str, params: dict, answer: dict) -> dict | None:
-    """The entry for a call that made something; None for other calls. Pure, save for the lesson's name."""
+    """The entry for a call that made something; None for other calls. Pure."""
     if (service, operation) not in MADE:
         return None
     what, member, arn = MADE[service, operation]

@@ -51,7 +51,7 @@ def show_ledger(session, cfg) -> None:
     rows, column = ledger(session, cfg), LIST_PRICE if session.where == "local" else SO_FAR
     billed = [row for row in rows if row[column] is None or row[column] > 0]
     shown = ["created", "what", "name", "type", "count", "lesson", "seconds", column]
-    short = [{**row, column: None if row[column] is None else round(row[column], 4),
+    short = [{**row, column: None if row[column] is None else usd(row[column]),
               "name": _short(row["name"]), "lesson": (row["lesson"] or "")[:2]} for row in billed]
     table(short, shown)
     free = len(rows) - len(billed)

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tuneaws import bedrock_jobs, bedrock_models, buckets
+from tuneaws import bedrock_jobs, bedrock_models, buckets, training_jobs
 from tuneaws.bedrock_client import tags_of as bedrock_tags
 from tuneaws.bedrock_models.costs import HOURS_A_MONTH
 from tuneaws.costs import billing, worst_case
@@ -21,6 +21,7 @@ from tuneaws.costs.billing import stored
 from tuneaws.costs.rates import Rates, storage_month
 from tuneaws.endpoints import life
 
+MOST_JOBS = 1000  # of the account's newest that are looked at; each is a request or three
 WARM = ("InUse", "Available")  # a pool that is still kept, and bills
 
 
@@ -43,7 +44,7 @@ def find(session, cfg, entries: list) -> list:
 def billable_s(job: dict) -> float:
     """Seconds that one instance of a training job bills: AWS's figure, or those since it started.
 
-    job  of DescribeTrainingJob or Search. A warm pool's seconds are in it once the pool has ended.
+    job  what DescribeTrainingJob says. A warm pool's seconds are in it once the pool has ended.
     """
     seconds = job.get("BillableTimeInSeconds")
     if seconds is None:
@@ -61,12 +62,9 @@ def is_settled(job: dict) -> bool:
 
 def _training_jobs(place) -> Iterator[dict]:
     sm = place.client("sagemaker")
-    asked = [{"Name": f"Tags.{key}", "Operator": "Equals", "Value": value}
-             for key, value in place.tags.items()]
-    pages = sm.get_paginator("search").paginate(
-        Resource="TrainingJob", SearchExpression={"Filters": asked}, PaginationConfig={"PageSize": 100})
-    for job in (each["TrainingJob"] for page in pages for each in page["Results"]):
-        tags = {tag["Key"]: tag["Value"] for tag in job.get("Tags", [])}
+    for summary in training_jobs.find(sm, place.tags, limit=MOST_JOBS):
+        job = sm.describe_training_job(TrainingJobName=summary["TrainingJobName"])
+        tags = life.tags_of(sm, summary["TrainingJobArn"])
         machines, seconds = billing.machines_of_job(job), billable_s(job)
         hour = place.rates.hours(machines, "Train")
         yield _row("training job", job["TrainingJobName"], job["CreationTime"], tags, machines,
