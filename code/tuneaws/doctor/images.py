@@ -23,7 +23,11 @@ def training_image(subject):
     """The image of training jobs: sagemaker.transformers_version and its neighbours."""
     if not lessons.needs(subject.lessons, lessons.TRAINING):
         return None
-    return _ask(subject, lambda: _training(subject.cfg.sagemaker, subject.session.region))
+    job, place = subject.cfg.sagemaker, subject.session.region
+    known = raw_images.IMAGES.get(job.transformers_version, ())
+    if known[:2] == (job.pytorch_version, job.py_version):
+        return _ask(subject, lambda: raw_images.training_image(place, job.transformers_version))
+    return _older(subject.client("ecr"), raw_images.ACCOUNTS[place], job)
 
 
 def serving_image(subject):
@@ -33,14 +37,19 @@ def serving_image(subject):
     return _ask(subject, lambda: _serving(subject.cfg.endpoint, subject.session.region))
 
 
-def _training(job, region: str) -> str:
-    known = raw_images.IMAGES.get(job.transformers_version, ())
-    if known[:2] == (job.pytorch_version, job.py_version):
-        return raw_images.training_image(region, job.transformers_version)
-    from tuneaws.estimator import images  # the SDK's whole table: its import takes 2 to 3 s
-
-    return images.training_image_uri(region, job.instance_type, job.transformers_version, job.pytorch_version,
-                                     job.py_version)
+def _older(ecr, account: str, job):
+    """An image that the course's table has not got: looked for among all tags of AWS's repository."""
+    asked = {"registryId": account, "repositoryName": raw_images.REPOSITORY}
+    pages = ecr.get_paginator("describe_images").paginate(**asked)
+    tags = [tag for page in pages for image in page["imageDetails"] for tag in image.get("imageTags", [])]
+    start = f"{job.pytorch_version}-transformers{job.transformers_version}-gpu-{job.py_version}-"
+    found = next((tag for tag in tags if tag.startswith(start)), None)
+    if found:
+        return passed(f"{raw_images.REPOSITORY}:{found}")
+    sets = "; ".join(f"transformers {name}, PyTorch {torch}, {python}"
+                     for name, (torch, python, _) in raw_images.IMAGES.items())
+    return failed(f"AWS has no training image {start}…: versions belong together",
+                  f"one of these sets in config.yaml, sagemaker: {sets}")
 
 
 def _serving(endpoint, region: str) -> str:

@@ -90,7 +90,7 @@ def base_model(subject, endpoint=None):
     except errors.EntryNotFoundError:
         return failed(f"{model} has no config.json: no model of transformers",
                       "another model.id in config.yaml")
-    except (errors.OfflineModeIsEnabled, errors.HfHubHTTPError, OSError) as err:
+    except (errors.OfflineModeIsEnabled, errors.HTTPError, OSError) as err:  # HTTPError: of httpx or requests
         return _no_network(model, err)
     return _needs_secret(subject, model, endpoint)
 

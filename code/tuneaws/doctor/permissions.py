@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from tuneaws import policies, roles
 from tuneaws.bedrock_jobs import role as bedrock_role
 from tuneaws.doctor import lessons, simulating
-from tuneaws.doctor.check import FREE_WAY, code_of, failed, passed, told
+from tuneaws.doctor.check import FREE_WAY, code_of, failed, passed, told, warned
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 SHOWN = 6  # refused actions in one answer; the rest is counted
@@ -64,32 +64,47 @@ def pass_role(subject):
 
 def yours(subject):
     """Each action that the chosen lessons call, on what carries the course's name."""
-    arn = _principal(subject)
+    arn, cfg = _principal(subject), subject.cfg
     if arn is None:
         return passed("the root user may do everything")
     actions = policies.actions(sorted(subject.lessons))
-    document = policies.learner(subject.session.account, subject.session.region, subject.bucket)
-    found = simulating.refused(subject.client("iam"), arn, document, actions)
-    return _judge(found, f"{arn} may do the {len(actions)} actions of the lessons", arn)
+    document = policies.learner(subject.session.account, subject.session.region, subject.bucket,
+                                cfg.project.name, cfg.project.tags, secret=cfg.model.hf_token_secret,
+                                bedrock_region=cfg.bedrock.region)
+    types = {"sagemaker:InstanceTypes": [cfg.sagemaker.instance_type, cfg.endpoint.instance_type]}
+    found = simulating.refused(subject.client("iam"), arn, document, actions, types)
+    return _judge(subject, found, f"{arn} may do the {len(actions)} actions of the lessons", arn)
 
 
 def the_roles(subject):
-    """What a job does under its role: its bucket, its logs, its image."""
-    arn = role_arn(subject)
-    document = policies.execution_role(subject.session.account, subject.session.region, subject.bucket)
-    found = simulating.refused(subject.client("iam"), arn, document)
-    return _judge(found, f"{arn.rpartition('/')[2]} may do what jobs do under it", arn)
+    """What a job does under its role: its bucket, its logs, its image, its secret if there is one."""
+    arn, cfg = role_arn(subject), subject.cfg
+    secret = cfg.model.hf_token_secret
+    document = policies.execution_role(subject.session.account, subject.session.region, subject.bucket,
+                                       cfg.project.name, secret)
+    found = [one for one in simulating.refused(subject.client("iam"), arn, document)
+             if secret or not one.action.startswith("secretsmanager:")]
+    return _judge(subject, found, f"{arn.rpartition('/')[2]} may do what jobs do under it", arn)
 
 
 def _principal(subject) -> str | None:
     return simulating.principal(subject.client("iam"), subject.session.caller_arn)
 
 
-def _judge(found: list, good: str, arn: str):
+def _judge(subject, found: list, good: str, arn: str):
+    """Failed if something is refused everywhere; in local policies count only when they are enforced."""
     if not found:
         return passed(good)
-    actions = list(dict.fromkeys(one.action for one in found))
-    more = f" and {len(actions) - SHOWN} more" if len(actions) > SHOWN else ""
-    denied = " (an explicit Deny: a service control policy or a boundary)" if any(
-        one.decision == "explicitDeny" for one in found) else ""
-    return failed(f"{arn} may not: {', '.join(actions[:SHOWN])}{more}{denied}", f"{WRITE}, {FREE_WAY}")
+    nowhere = [one for one in found if one.everywhere] or found
+    more = f" and {len(nowhere) - SHOWN} more" if len(nowhere) > SHOWN else ""
+    names = ", ".join(one.action for one in nowhere[:SHOWN])
+    explicit = " (by an explicit Deny: a policy, a boundary or a service control policy)" if any(
+        one.explicit for one in nowhere) else ""
+    if subject.local:
+        return warned(f"{arn} may not: {names}{more}{explicit}; in local that counts only where policies are "
+                      "enforced", "python -m pocketaws without --enforce-iam, or the policy of "
+                      "python code/write_policies.py")
+    if not nowhere[0].everywhere:
+        return warned(f"{arn} may not everywhere: {names}{more}{explicit}, for example on "
+                      f"{nowhere[0].resources[0]}", WRITE)
+    return failed(f"{arn} may not: {names}{more}{explicit}", f"{WRITE}, {FREE_WAY}")
