@@ -17,7 +17,7 @@ from pocketaws.keeping.kept import Kept
 from pocketaws.sagemaker.metric_series import MetricSeries
 from pocketaws.state import State
 
-ENDED_AT = datetime.now(timezone.utc) + timedelta(seconds=5)
+ENDED_AT = datetime.now(timezone.utc) + timedelta(hours=1)  # later than anything that a test does
 
 
 @pytest.fixture
@@ -179,9 +179,11 @@ def test_what_was_deleted_stays_deleted_with_its_metrics(aws, after):
     gone = aws.state.trial_components.find("gone", "us-east-1", aws.state.account)
     sagemaker.delete_trial_component(TrialComponentName="gone")
     gone.tags = {"late": "change"}
+    sagemaker.create_trial_component(TrialComponentName="gone")  # another one
     before = aws.state.trial_components.all()[0].describe()
     state = after()
-    (there,) = state.trial_components.all()
+    there, anew = state.trial_components.all()
+    assert anew.describe()["Metrics"] == [] and anew.tags == {}
     assert there.describe() == before and there.describe()["Metrics"][0]["Count"] == 9
     assert [key for key, _ in state.store.items("metric-values")] == [f"{there.arn} 0"]
 
@@ -229,7 +231,8 @@ def test_json_brings_every_kind_of_value_back():
     value = {
         "time": datetime(2026, 11, 22, 8, 30, 0, 123456, tzinfo=timezone.utc), "tuple": ("a", ("b",)),
         "set": {"x", "y"}, "bytes": b"\x00\xff", "float": 0.1 + 0.2, "tiny": 5e-324, "none": None,
-        "yes": True, "empty": {}, "$odd": {"$time": "a dict of the user's"}, "numbers": {1: "a"}, "text": "ä\ud83d",
+        "yes": True, "empty": {}, "$odd": {"$time": "a dict of the user's"}, "numbers": {1: "a"},
+        "text": "ä\ud83d",
     }  # fmt: skip
     found = json_values.read(json_values.write(value), lambda reference: None)
     assert found == value and type(found["tuple"]) is tuple
