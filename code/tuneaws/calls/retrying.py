@@ -97,7 +97,7 @@ def _note(response_dict=None, exception=None, **_) -> None:
 
 
 def _gone(caught_exception=None, attempts=1, **_) -> None:
-    """Do not wait for a local AWS that was killed: another one will have another port."""
+    """Do not wait for a local AWS that was killed: connect() starts it again, not patience."""
     if attempts > 1 and isinstance(caught_exception, EndpointConnectionError):
         raise caught_exception
 
