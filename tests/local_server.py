@@ -186,8 +186,9 @@ class InProcess:
         return self.state.jobs.get(name, "us-east-1", self.state.account)
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop serving, and let go of the home."""
         self._server.close()
+        self.state.store.close()
 
 
 def until(question, within_s: float = 120):
