@@ -12,24 +12,23 @@ Exit status: 0 when the lessons can run, 1 when a check failed, 2 for a wrong op
 import argparse
 import json
 import sys
-from pathlib import Path
 
 
 def main(argv: list | None = None) -> int:
     """Run the checks, print them, return the exit status."""
     args = parse(argv)
     try:
-        from tuneaws import config, doctor
+        from tuneaws import config, doctor, session
         from tuneaws.doctor import showing
     except ImportError as err:
         return without_packages(err, args)
     try:
         cfg = config.load(args.config, where=args.where)
-        kept = RunningBefore(args.home)
         try:
             checks = doctor.run(cfg, lessons=args.lessons, home=args.home)
         finally:
-            kept.restore()
+            if session.started_here(args.home):  # what it keeps stays on disk
+                session.stop_local(args.home)
     except (config.ConfigError, ValueError) as err:
         print(err, file=sys.stderr)
         return 2
@@ -39,29 +38,6 @@ def main(argv: list | None = None) -> int:
         doctor.show(checks)
         print("", *showing.verdict(checks, cfg.where, args.lessons), sep="\n")
     return 0 if doctor.ready(checks) else 1
-
-
-class RunningBefore:
-    """Whether the local AWS of a home was up before: one that the doctor started is stopped again."""
-
-    def __init__(self, home):
-        from tuneaws import session
-
-        self._session, self._home = session, home
-        self._before = self._pid()
-
-    def restore(self) -> None:
-        """Stop the local AWS unless it was up before. What it keeps stays on disk."""
-        now = self._pid()
-        if now and now != self._before:
-            self._session.stop_local(self._home)
-
-    def _pid(self):
-        home = Path(self._home) if self._home else Path(__file__).resolve().parents[1] / ".pocketaws"
-        try:
-            return json.loads((home / "server.json").read_text()).get("pid")
-        except (OSError, ValueError):
-            return None
 
 
 def without_packages(err: ImportError, args) -> int:

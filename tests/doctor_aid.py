@@ -84,9 +84,14 @@ class Patient:
         """A new IAM user with inline policies: {"arn", and "keys"}."""
         iam = self.client("iam")
         arn = iam.create_user(UserName=name)["User"]["Arn"]
-        for n, document in enumerate(documents):
-            iam.put_user_policy(UserName=name, PolicyName=f"p{n}", PolicyDocument=json.dumps(document))
+        self.allow(name, *documents)
         return {"arn": arn, "keys": iam.create_access_key(UserName=name)["AccessKey"]}
+
+    def allow(self, name: str, *documents: dict) -> None:
+        """Give a user inline policies."""
+        for n, document in enumerate(documents):
+            self.client("iam").put_user_policy(UserName=name, PolicyName=f"p{n}",
+                                               PolicyDocument=json.dumps(document))
 
 
 @functools.cache

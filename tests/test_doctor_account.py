@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from doctor_aid import ACCOUNT, NAME, ROOT_ARN, Patient, allow
 from local_server import TRUST
-from tuneaws import buckets, roles
-from tuneaws.doctor import identity, models
+from tuneaws import buckets, doctor, policies, roles
+from tuneaws.doctor import identity, models, running
 from tuneaws.doctor.check import Subject
 
 TRAINING = "ml.g5.xlarge for training job usage"
@@ -144,6 +144,19 @@ def test_in_a_session_such_as_studios_its_role_is_what_is_simulated(patient):
     assert patient.ask("your permissions", session, "04").seen.startswith(made["Role"]["Arn"])
     iam.put_role_policy(RoleName="studio", PolicyName="all", PolicyDocument=json.dumps(allow("*")))
     assert patient.ask("your permissions", session, "04").status == "pass"
+
+
+def test_with_the_generated_policies_a_learner_passes_and_may_look(patient):
+    ann = patient.user("ann-the-learner")
+    learner = patient.session(keys=ann["keys"], caller=ann["arn"])
+    there = ACCOUNT, "us-east-1", learner.bucket_name(NAME), NAME
+    patient.allow("ann-the-learner", *policies.split(policies.learner(*there, {"course": NAME})))
+    role = roles.ensure_role(patient.client("iam"), policy=policies.execution_role(*there))
+    cfg = patient.cfg(**{"sagemaker.role_arn": role})
+    with patient.enforced():
+        checks = doctor.run(cfg, learner, only=set(running.ACCOUNT) - {"base model", "budget", "left behind"})
+    assert len(checks) >= 17 and doctor.ready(checks)
+    assert not [one for one in checks if "could not look" in one.seen or "not seen" in one.seen], checks
 
 
 def test_a_role_that_may_not_write_its_results_fails(patient):

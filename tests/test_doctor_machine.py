@@ -220,7 +220,7 @@ def test_nothing_raises_and_every_answer_has_a_name_a_status_and_where_needed_a_
     assert json.loads(json.dumps(doctor.as_dict(checks, "aws")))["failed"] >= 1
 
 
-def test_without_credentials_the_rest_is_not_looked_at(same_environment, monkeypatch):
+def test_without_credentials_the_rest_is_not_looked_at(same_environment, monkeypatch, capsys):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setattr(running, "MACHINE", {})
@@ -230,6 +230,9 @@ def test_without_credentials_the_rest_is_not_looked_at(same_environment, monkeyp
     assert {(check.status, check.seen) for check in checks[1:]} == {
         ("warn", "not looked at: there is no connection")}
     assert len(checks) >= 18
+    doctor.show(checks, config.load(where="aws"))
+    shown = capsys.readouterr().out
+    assert f"warn  {len(checks) - 1} checks " in shown and shown.endswith("ready for aws: no\n")
 
 
 def test_lessons_are_named_by_numbers_and_ranges():

@@ -181,6 +181,11 @@ def stop_local(home=None) -> bool:
     return stopped
 
 
+def started_here(home=None) -> bool:
+    """Whether this process has started the local AWS of `home`, which lives on when the process ends."""
+    return _home(home) in _children
+
+
 def model_path(model_id: str) -> str:
     """The folder of a model that the course ships ("pocketaws/chat-1m"), else the id as it is."""
     return str(_shipped("models", model_id) or model_id)

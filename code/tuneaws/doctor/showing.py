@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import textwrap
 from collections import Counter
 
@@ -20,9 +21,20 @@ COLUMN = 24  # of the checks' names; a longer name has a line of its own
 
 def show(checks: list, cfg=None) -> None:
     """Print a line for each check, its fix below it, and with `cfg` the verdict at the end."""
-    print("\n".join(line for check in checks for line in lines(check)))
+    print("\n".join(line for check in together(checks) for line in lines(check)))
     if cfg is not None:
         print("\n".join(verdict(checks, cfg.where)))
+
+
+def together(checks: list) -> list:
+    """The checks, with neighbours that say the very same in one: such as all that were not looked at."""
+    found = []
+    for _, group in itertools.groupby(checks, key=lambda one: (one.status, one.seen, one.fix)):
+        same = list(group)
+        names = ", ".join(one.name for one in same)
+        found += same if len(same) < 3 else [
+            dataclasses.replace(same[0], name=f"{len(same)} checks", seen=f"{same[0].seen}: {names}")]
+    return found
 
 
 def lines(check) -> list:
