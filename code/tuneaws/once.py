@@ -1,0 +1,127 @@
+"""Run a job once: a lesson that is run again goes on with the job that it has started before.
+
+    name = once.fit(session, estimator, channels)          # for estimator.fit(channels, wait=False)
+    name = once.start(session, request, SOURCE_DIR)        # for raw_jobs.start(sm, request)
+    job = once.tune(session, request)                      # for bedrock_jobs.start(bedrock, request)
+
+Whatever was killed in between, the kernel or the local AWS: a job that has completed is not run again, one
+that still runs is the one to watch, one that failed or was stopped is run anew under a new name. Jobs are
+told apart by a tag, `made-of`: the hash of the request without its names, and of the bytes of the code and
+the data. Tags are part of the request: another lesson's job, or another learner's, is another job.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from pathlib import Path
+
+from tuneaws import buckets, raw_jobs, training_jobs
+from tuneaws.bedrock_jobs import running
+from tuneaws.runs.hashes import folder_hash
+
+TAG = "made-of"
+LENGTH = 16  # hexadecimal digits: no two of a billion jobs share them
+
+
+def fit(session, estimator, inputs, again: bool = False) -> str:
+    """Start the estimator's job on these channels unless it has run or runs; return the job's name.
+
+    estimator  a tuneaws.huggingface.HuggingFace; its latest_training_job is that job afterwards: .logs()
+               prints its log, .model_data is its model
+    inputs     {"training": "s3://…/", …}
+    again      start one whatever there is
+    On AWS this is where money starts to run. Raises what estimator.fit() does.
+    """
+    from tuneaws.estimator.job import TrainingJob
+
+    request = estimator.request(inputs, job_name="once")
+    folder = Path(estimator.source_dir or ".")
+    code = folder_hash(folder)["sha256"] if folder.is_dir() else str(estimator.source_dir)
+    key = made_of(session.client("s3"), request, code)
+    found = None if again else find(session.client("sagemaker"), key)
+    if found:
+        estimator.latest_training_job = TrainingJob(estimator.sagemaker_session, found)
+        return found
+    tags, estimator.tags = estimator.tags, [*(estimator.tags or []), {"Key": TAG, "Value": key}]
+    try:
+        estimator.fit(inputs, wait=False)
+    finally:
+        estimator.tags = tags
+    return estimator.latest_training_job.name
+
+
+def start(session, request: dict, source_dir, again: bool = False) -> str:
+    """Send a CreateTrainingJob request unless its job has run or runs; return the job's name.
+
+    source_dir  the folder that the job's code was packed from
+    Raises      refusals.JobRefused, as raw_jobs.start() does
+    """
+    sm = session.client("sagemaker")
+    key = made_of(session.client("s3"), request, folder_hash(Path(source_dir))["sha256"])
+    found = None if again else find(sm, key)
+    if found:
+        return found
+    raw_jobs.start(sm, {**request, "Tags": [*request.get("Tags", []), {"Key": TAG, "Value": key}]})
+    return request["TrainingJobName"]
+
+
+def tune(session, request: dict, again: bool = False) -> dict:
+    """Send a CreateModelCustomizationJob unless its job has run or runs; return the job's description.
+
+    A job whose model has been deleted counts as none. Raises bedrock_jobs.BedrockJobError
+    """
+    from tuneaws.bedrock_jobs.tuning import _model_is_there
+
+    bedrock, key = session.client("bedrock"), made_of(session.client("s3"), request)
+    for status in () if again else ("Completed", "InProgress"):
+        for summary in running.find(bedrock, {TAG: key}, status):
+            job = running.get(bedrock, summary["jobArn"])
+            if status == "InProgress" or _model_is_there(bedrock, job):
+                _say(job["jobName"], status)
+                return job
+    tags = [*request.get("jobTags", []), {"key": TAG, "value": key}]
+    return running.start(bedrock, {**request, "jobTags": tags})
+
+
+def find(sm, key: str) -> str | None:
+    """The name of the training job of this made_of() that has completed, else of one that runs, else None."""
+    for status in ("Completed", "InProgress"):
+        for job in training_jobs.find(sm, {TAG: key}, status):
+            _say(job["TrainingJobName"], status)
+            return job["TrainingJobName"]
+    return None
+
+
+def made_of(s3, request: dict, code: str = "") -> str:
+    """The hash of what decides a job's result, for its tag.
+
+    request  a CreateTrainingJob or CreateModelCustomizationJob; its names may stand in addresses, too
+    code     what tells the code apart: the hash of its folder
+    """
+    asked = copy.deepcopy(request)
+    names = [asked.pop(name, "") for name in ("TrainingJobName", "jobName", "customModelName")]
+    for name in ("CheckpointConfig", "clientRequestToken"):  # of its own for each job
+        asked.pop(name, None)
+    places = [each["DataSource"]["S3DataSource"]["S3Uri"] for each in asked.get("InputDataConfig", [])
+              if "S3DataSource" in each["DataSource"]]  # fmt: skip
+    places += [asked[name]["s3Uri"] for name in ("trainingDataConfig",) if name in asked]
+    places += [each["s3Uri"] for each in asked.get("validationDataConfig", {}).get("validators", [])]
+    text = json.dumps([asked, code, [_contents(s3, uri) for uri in places]], sort_keys=True, default=str)
+    for name in filter(None, names):
+        text = text.replace(name, "")
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
+def _contents(s3, uri: str) -> list:
+    """Names, sizes and ETags of what lies under an address."""
+    bucket, prefix = buckets.split_uri(uri)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return sorted([row["Key"].removeprefix(prefix), row["Size"], row["ETag"]]
+                  for page in pages for row in page.get("Contents", []))  # fmt: skip
+
+
+def _say(name: str, status: str) -> None:
+    how = "has done this already" if status == "Completed" else "does this already"
+    print(f"{name} {how}: no second job is started (again=True starts one)")
