@@ -148,11 +148,14 @@ def test_todays_price_is_asked_by_usage_type():
     assert found.seen == "2026-11-01 (price list API)"
 
 
-def test_the_price_is_that_of_the_configured_epochs_and_stops_nothing_that_is_free(tmp_path, capsys):
-    report, local = checked(tmp_path), SimpleNamespace(where="local")
+def test_the_price_is_that_of_the_configured_epochs_and_stops_nothing_that_is_free(
+        tmp_path, capsys, local_aws):
+    boto = SimpleNamespace(client=lambda name, **_: local_aws.client(name))
+    report, local = checked(tmp_path), SimpleNamespace(where="local", boto=boto, url=local_aws.url)
     cfg = config.load(**{"bedrock.epochs": 3})
     assert bedrock_jobs.show_price(cfg, local, report, MODEL).epochs == 3
-    assert "3 epochs" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "3 epochs" in said and "0.001 USD for 1,000 tokens, seen 2026-08\n" in said
     assert bedrock_jobs.show_price(cfg, local, report, "amazon.nova-pro-v1:0:300k") is None
     assert "the price of tuning amazon.nova-pro-v1:0:300k in us-east-1 is not in" in capsys.readouterr().out
 

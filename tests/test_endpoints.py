@@ -348,7 +348,8 @@ def test_log_lines_of_one_variant_or_of_all(aws, pair):
 def session(aws):
     """What the functions that take a session use of it."""
     clients = {"sagemaker": aws.sm, "s3": aws.s3, "logs": aws.logs}
-    return SimpleNamespace(where="local", region="us-east-1", role_arn=aws.role, client=clients.__getitem__)
+    return SimpleNamespace(where="local", region="us-east-1", role_arn=aws.role, client=clients.__getitem__,
+                           boto=boto3.Session(region_name="us-east-1"), url=aws.sm.meta.endpoint_url)
 
 
 @pytest.fixture
@@ -414,7 +415,7 @@ def test_on_aws_the_whole_time_to_live_of_all_variants_is_held_to_the_budget(cap
         def get_products(self, **request):
             raise prices.PriceError("not reachable")
 
-    session = SimpleNamespace(where="aws", region="us-east-1", boto=SimpleNamespace(
+    session = SimpleNamespace(where="aws", region="us-east-1", url=None, boto=SimpleNamespace(
         client=lambda *a, **k: NoPriceList()))
     cfg = config.load(where="aws")
     assert endpoints.show_price(cfg, session).usd_per_hour == 1.408
@@ -442,7 +443,7 @@ def test_scaling_is_paid_for_before_it_is_switched_on():
         def __getattr__(self, name):
             return lambda **request: sent.append((name, request))
 
-    session = SimpleNamespace(where="aws", region="us-east-1", client=lambda name: Aws(),
+    session = SimpleNamespace(where="aws", region="us-east-1", url=None, client=lambda name: Aws(),
                               boto=SimpleNamespace(client=lambda *a, **k: Aws()))
     with pytest.raises(prices.PriceError, match="costs 4.22 USD, budget_usd allows 4.00"):
         autoscaling.apply(session, "e", "tuned", 1, 3, 195, budget_usd=4, ttl_s=3600)

@@ -14,7 +14,7 @@ class NoPriceList:
 
 
 def session_on(where):
-    return SimpleNamespace(where=where, region="us-east-1",
+    return SimpleNamespace(where=where, region="us-east-1", url=None,
                            boto=SimpleNamespace(client=lambda *a, **k: NoPriceList()))
 
 

@@ -1,6 +1,7 @@
 """Prices: dated, never guessed, shown before they are spent."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -139,3 +140,19 @@ def test_where_the_price_list_cannot_be_asked_the_dated_table_answers():
     assert prices.best_price(Pricing(product("1.5")), "ml.g5.xlarge", "us-east-1").usd_per_hour == 1.5
     with pytest.raises(PriceError):
         prices.best_price(Denied(), "ml.g5.xlarge", "eu-west-1")
+
+
+def test_in_local_the_price_comes_from_the_local_price_list_with_the_date_of_the_table(local_aws):
+    asked = []
+
+    class Boto:
+        def client(self, service, **named):
+            asked.append((service, named["region_name"], named["endpoint_url"]))
+            return local_aws.client(service)
+
+    session = SimpleNamespace(boto=Boto(), where="local", region="us-east-1", url=local_aws.url)
+    price = prices.price_of(session, "ml.g5.xlarge", "Host")
+    assert price == prices.hosting_price("ml.g5.xlarge", "us-east-1")
+    assert asked == [("pricing", "us-east-1", local_aws.url)]
+    session.where = "aws"
+    assert prices.price_of(session, "ml.g5.xlarge").seen == "2026-08-01 (price list API)"

@@ -49,9 +49,7 @@ def show_price(cfg, session, jobs: int = 1, max_run_s: int | None = None) -> pri
     """
     local = session.where == "local"
     job = (config.load(where="aws") if local else cfg).sagemaker
-    price = (prices.training_price(job.instance_type, session.region) if local else
-             prices.best_price(session.boto.client("pricing", region_name="us-east-1"),
-                               job.instance_type, session.region))
+    price = prices.price_of(session, job.instance_type)
     longest_s = (max_run_s or job.max_run_s) + job.keep_alive_s  # a warm instance bills like a busy one
     cost = prices.estimate(job.instance_type, job.instance_count * jobs, session.region,
                            min(LIKELY_S, longest_s), longest_s, price)

@@ -8,7 +8,7 @@ from_api() asks for today's. A price that is not known is an error, never a gues
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -241,6 +241,19 @@ def best_price(pricing, instance_type: str, region: str, use: str = "Train") -> 
         return from_api(pricing, instance_type, region, use)
     except (PriceError, BotoCoreError, ClientError):
         return _seen_price(instance_type, region, use)
+
+
+def price_of(session, instance_type: str, use: str = "Train") -> Price:
+    """best_price() in a session's region: AWS's of today, in local what the local AWS's price list has.
+
+    The local list is these tables, so in local `seen` is theirs: when somebody has seen the price, not when
+    AWS says that it holds from.
+    """
+    pricing = session.boto.client("pricing", region_name="us-east-1", endpoint_url=session.url)
+    price = best_price(pricing, instance_type, session.region, use)
+    if session.where == "local" and instance_type in TABLES[use].get(session.region, ("", {}))[1]:
+        return replace(price, seen=TABLES[use][session.region][0])
+    return price
 
 
 def instances_table(family: str | None = None, region: str = "us-east-1", use: str = "Train") -> list:

@@ -68,8 +68,7 @@ def show_cost(cfg, session, tokens: job_costs.Tokens) -> job_costs.JobCost:
     local = session.where == "local"
     there = config.load(where="aws") if local else cfg
     job, model = there.sagemaker, there.model.id
-    price = None if local else prices.best_price(session.boto.client("pricing", region_name="us-east-1"),
-                                                 job.instance_type, session.region)
+    price = prices.price_of(session, job.instance_type)
     speed = None if local else job_costs.measured(session.client("sagemaker"), cfg.project.tags,
                                                   job.instance_type, model)
     speed = speed or job_costs.assumed(size_of(model), job.instance_type)

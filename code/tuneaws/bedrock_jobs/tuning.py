@@ -1,6 +1,7 @@
 """A tuned model for the lessons: the newest that was made of these rows, or a new one."""
 
 import tempfile
+from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
@@ -8,7 +9,7 @@ from tuneaws import bedrock_data, handover
 from tuneaws.bedrock_client import FREE_WAY
 from tuneaws.bedrock_jobs.errors import BedrockJobError
 from tuneaws.bedrock_jobs.models import gate
-from tuneaws.bedrock_jobs.pricing import TuningCost, best_price, price
+from tuneaws.bedrock_jobs.pricing import TuningCost, best_price, price, seen_price
 from tuneaws.bedrock_jobs.requests import hyperparameters, new_name, request
 from tuneaws.bedrock_jobs.role import ensure_role
 from tuneaws.bedrock_jobs.running import TUNE_FIRST, find, get, start
@@ -51,21 +52,22 @@ def show_price(cfg, session, report, model_id: str) -> TuningCost | None:
     """Print what the configured job on checked files costs on AWS, likely and at worst; return it. Free.
 
     report  of bedrock_data.check()
-    In local the table's price is shown; None, said in a line, where it has none.
+    In local the price of the local AWS's list is shown; None, said in a line, where it has none.
     Raises  prices.PriceError on aws if the price is not known
     """
-    region, epochs = cfg.bedrock.region, cfg.bedrock.epochs
-    if session.where == "aws":
-        pricing = session.boto.client("pricing", region_name="us-east-1")
-        cost = price(report, model_id, region, epochs, best_price(pricing, model_id, region))
-        print("on AWS, your account:", cost, sep="\n")
-        return cost
+    region, epochs, local = cfg.bedrock.region, cfg.bedrock.epochs, session.where == "local"
+    pricing = session.boto.client("pricing", region_name="us-east-1", endpoint_url=session.url)
     try:
-        cost = price(report, model_id, region, epochs)
+        found = best_price(pricing, model_id, region)
+        if local:  # its list is the course's table: seen on the table's day
+            found = replace(found, seen=seen_price(model_id, region).seen)
     except PriceError as err:
+        if not local:
+            raise
         print(f"here it costs nothing. On AWS: {err}")
         return None
-    print("here it costs nothing. On AWS:", cost, sep="\n")
+    cost = price(report, model_id, region, epochs, found)
+    print("here it costs nothing. On AWS:" if local else "on AWS, your account:", cost, sep="\n")
     return cost
 
 

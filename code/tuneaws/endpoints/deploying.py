@@ -45,9 +45,7 @@ def _cost(cfg, session, instances=None, instance_type=None, ttl_s=None) -> price
     local = session.where == "local"
     one = (config.load(where="aws") if local else cfg).endpoint
     kind = instance_type or one.instance_type
-    price = (prices.hosting_price(kind, session.region) if local else
-             prices.best_price(session.boto.client("pricing", region_name="us-east-1"), kind, session.region,
-                               "Host"))
+    price = prices.price_of(session, kind, "Host")
     return prices.hosting_estimate(kind, instances or one.instance_count, session.region, ttl_s or one.ttl_s,
                                    price)
 

@@ -27,7 +27,5 @@ def search_from(cfg, session, bucket: str, rows: dict, cap_usd: float, parallel:
 
 def price_of(cfg, session) -> prices.Price:
     """The price of an hour of the configured instance: today's on aws, in local that of the dated table."""
-    if session.where == "local":
-        return prices.training_price(config.load(where="aws").sagemaker.instance_type, session.region)
-    pricing = session.boto.client("pricing", region_name="us-east-1")
-    return prices.best_price(pricing, cfg.sagemaker.instance_type, session.region)
+    there = config.load(where="aws") if session.where == "local" else cfg
+    return prices.price_of(session, there.sagemaker.instance_type)
