@@ -9,6 +9,7 @@ that was being stopped is Stopped. What was serving, serves again: an endpoint i
 containers are up ("SystemUpdating", API_DescribeEndpoint 2026-11); a deployment answers when it is asked.
 """
 
+import contextlib
 import functools
 import logging
 import math
@@ -69,25 +70,17 @@ def read(state, ended_at: datetime) -> None:
     _read_metrics(state)
     state.warm_pools.read(refer, functools.partial(quotas.has_room_for_pool, state))
     _remove_orphans(state)
-    for job in state.jobs.all():
-        if not job.ended.is_set():
-            _end_training(state, job, ended_at)
-    for tuning in state.tuning_jobs.all():
-        if not tuning.ended.is_set():
-            _end_tuning(state, tuning, ended_at)
-    _end_of_bedrock(state.bedrock, ended_at)
+    for table, end in _endings(state):
+        for each in table.all():
+            with _logged(each):
+                end(each, ended_at)
 
 
 def resume(state) -> None:
     """Start again what was serving. `state.url` has to be known, and somebody has to listen there."""
     for endpoint in state.endpoints.all():
-        what = endpoint.resume()
-        if what == "delete":
-            forget(state, endpoint)
-        elif what == "create":
-            state.hosting.create(endpoint, endpoint.pending)
-        elif what == "restore":
-            state.hosting.restore(endpoint)
+        with _logged(endpoint):
+            _resume_endpoint(state, endpoint)
     for arn, left in state.async_queues.left().items():
         endpoint = state.endpoints.by_arn(arn)
         if endpoint is None:
@@ -102,6 +95,35 @@ def resume(state) -> None:
     for each in state.bedrock.provisioned.all():
         if each.status in ("Creating", "Updating"):
             warming.start(state, each.desired.folder, each.ready, each.failed)
+
+
+@contextlib.contextmanager
+def _logged(what):
+    """One resource that cannot be brought back does not keep the others from it."""
+    try:
+        yield
+    except Exception:
+        log.exception("%s could not be brought back as it should be", what.reference)
+
+
+def _resume_endpoint(state, endpoint: Endpoint) -> None:
+    what = endpoint.resume()
+    if what == "delete":
+        forget(state, endpoint)
+    elif what == "create":
+        state.hosting.create(endpoint, endpoint.pending)
+    elif what == "restore":
+        state.hosting.restore(endpoint)
+
+
+def _endings(state) -> list[tuple]:
+    """[(table, what ends a resource of it that was running: (resource, when))]."""
+    return [
+        (state.jobs, functools.partial(_end_training, state)),
+        (state.tuning_jobs, functools.partial(_end_tuning, state)),
+        (state.bedrock.customization_jobs, _end_customization),
+        (state.bedrock.import_jobs, _end_import),
+    ]
 
 
 def _tables(state) -> list[tuple]:
@@ -171,6 +193,8 @@ def _read_metrics(state) -> None:
 
 def _end_training(state, job: TrainingJob, ended_at: datetime) -> None:
     """Failed, or Stopped if that was asked for, with the seconds that its instances ran."""
+    if job.ended.is_set():
+        return
     moment = max(ended_at, job.transitions[-1]["StartTime"])
     with job.changing():
         if job.training_start_time is not None:
@@ -199,6 +223,8 @@ def on_instances_s(transitions: list[dict], until: datetime) -> float:
 
 def _end_tuning(state, tuning: TuningJob, ended_at: datetime) -> None:
     """Failed or Stopped; a training job that was launched and not noted yet is its own too."""
+    if tuning.ended.is_set():
+        return
     ranges = [each["Name"] for kind in tuning.config["ParameterRanges"].values() for each in kind]
     noted = [job for job, _ in tuning.launched()]
     for job in state.jobs.all():
@@ -211,16 +237,17 @@ def _end_tuning(state, tuning: TuningJob, ended_at: datetime) -> None:
         tuning.end("Failed", cut_off.TUNING, ended_at)
 
 
-def _end_of_bedrock(tables, ended_at: datetime) -> None:
-    for job in tables.customization_jobs.all():
-        moment = max(ended_at, job.last_modified)
-        if job.status == "Stopping":
-            job.stopped(moment)
-        elif not job.ended.is_set():
-            job.fail(cut_off.CUSTOMIZATION, moment)
-    for job in tables.import_jobs.all():
-        if job.status == "InProgress":
-            job.end(cut_off.IMPORT, moment=max(ended_at, job.last_modified))
+def _end_customization(job: CustomizationJob, ended_at: datetime) -> None:
+    moment = max(ended_at, job.last_modified)
+    if job.status == "Stopping":
+        job.stopped(moment)
+    elif not job.ended.is_set():
+        job.fail(cut_off.CUSTOMIZATION, moment)
+
+
+def _end_import(job: ImportJob, ended_at: datetime) -> None:
+    if job.status == "InProgress":
+        job.end(cut_off.IMPORT, moment=max(ended_at, job.last_modified))
 
 
 def _take_up(state, endpoint: Endpoint, left: list) -> None:

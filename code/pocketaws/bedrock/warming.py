@@ -21,6 +21,8 @@ def _warm(state, folder: Path, ready, failed) -> None:
     try:
         state.serving.whole(folder, Question(prompt="Hello", max_tokens=1), WITHIN_S)
     except (ServingError, AwsError) as err:
+        if state.closing:
+            return  # it says nothing of the model: the next server loads it
         failed(f"The model could not be loaded: {err}")
     except Exception as err:  # a fault of pocketaws: the status says so, the server lives on
         failed(f"InternalServerException: pocketaws failed: {type(err).__name__}: {err}")

@@ -67,6 +67,11 @@ class _Hosted:
         self.changing = threading.Lock()
         self.cancelled = threading.Event()
 
+    def check_wanted(self) -> None:
+        """Raise Cancelled when it was ended meanwhile: then a container that failed says nothing."""
+        if self.cancelled.is_set():
+            raise Cancelled
+
     def end(self, grace_s: float) -> None:
         """End every container, whatever is going on; returns when all are gone."""
         self.cancelled.set()
@@ -231,6 +236,7 @@ class HostingEngine:
         try:
             hosted.fleet = self._start(hosted, spec)
         except StartFailed as err:
+            hosted.check_wanted()
             endpoint.move("Failed", str(err))
             return
         endpoint.serve(spec)
@@ -240,6 +246,7 @@ class HostingEngine:
         try:
             hosted.fleet = self._start(hosted, endpoint.spec)
         except StartFailed as err:
+            hosted.check_wanted()
             endpoint.move("Failed", str(err))
         else:
             endpoint.move("InService", endpoint.failure_reason)
@@ -250,6 +257,7 @@ class HostingEngine:
         try:
             fleet = self._start(hosted, spec)
         except StartFailed as err:
+            hosted.check_wanted()
             endpoint.move("RollingBack", str(err))
             endpoint.move("InService", str(err))
             return
