@@ -171,6 +171,23 @@ def test_a_session_policy_narrows_what_a_role_may(world):
     assert refused(s3.list_buckets)[0] == "AccessDenied"
 
 
+def test_a_role_is_taken_on_only_by_whom_it_trusts(world):
+    to_ann = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "123456789012"}}
+    open_to_us = json.dumps({"Version": "2012-10-17", "Statement": [to_ann]})
+    ours = world.iam.create_role(RoleName="open", AssumeRolePolicyDocument=open_to_us)["Role"]["Arn"]
+    theirs = world.iam.create_role(RoleName="service", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    kim = world.user("kim", allow("sts:AssumeRole"))("sts")
+    assert kim.assume_role(RoleArn=ours, RoleSessionName="kim")["AssumedRoleUser"]["Arn"].endswith("open/kim")
+    assert "sts:AssumeRole" in refused(kim.assume_role, RoleArn=theirs, RoleSessionName="kim")[1]
+
+
+def test_a_key_that_was_deleted_is_nobodys_while_policies_count(world):
+    world.iam.create_user(UserName="lou")
+    key = world.iam.create_access_key(UserName="lou")["AccessKey"]
+    world.iam.delete_access_key(UserName="lou", AccessKeyId=key["AccessKeyId"])
+    assert refused(world.signed(key)("iam").list_roles)[0] == "InvalidClientTokenId"
+
+
 def test_a_home_can_deny_an_action_of_any_service_to_everybody(world):
     path = world.home / "denied.json"
     path.write_text('["bedrock:ListCustomModels", "s3:ListAllMyBuckets"]')

@@ -1,4 +1,4 @@
-"""python -m pocketaws [--port N] [--home DIR] [--region NAME] [--keep-jobs]: an AWS on this machine."""
+"""python -m pocketaws [--port N] [--home DIR] [--region NAME] [--keep-jobs] [--enforce-iam]: an AWS here."""
 
 import argparse
 import sys
@@ -16,10 +16,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--region", default="us-east-1", help="for requests that name none (us-east-1)")
     parser.add_argument("--keep-jobs", action="store_true", help="leave the folders of ended training jobs")
+    parser.add_argument("--enforce-iam", action="store_true", help="policies count; the root user may all")
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= 65535:
         parser.error(f"--port {options.port} is not a port: 0 to 65535")
-    return server.main(options.home.expanduser().resolve(), options.port, options.region, options.keep_jobs)
+    home = options.home.expanduser().resolve()
+    return server.main(home, options.port, options.region, options.keep_jobs, options.enforce_iam)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class Gateway:
         }
 
     def _answer(self, call: calls.Call, environ: dict):
-        credentials.check(call, environ)
+        credentials.check(call, environ, self.state.iam.enforce)
         return self.state.iam.answer(call, environ, lambda: self._run(call, environ))
 
     def _run(self, call: calls.Call, environ: dict):

@@ -32,7 +32,9 @@ class StartError(Exception):
     """The local AWS cannot start; the message is for the user."""
 
 
-def main(home: Path, port: int, region: str, keep_jobs: bool = False) -> int:
+def main(
+    home: Path, port: int, region: str, keep_jobs: bool = False, enforce_iam: bool = False
+) -> int:
     """Run a local AWS until SIGINT, SIGTERM or the terminal's end; returns the exit status.
 
     Prints one line, AWS_ENDPOINT_URL=http://127.0.0.1:PORT, once requests are answered.
@@ -44,7 +46,7 @@ def main(home: Path, port: int, region: str, keep_jobs: bool = False) -> int:
     try:
         with locked(home):
             _log_to(home / "pocketaws.log")
-            return _serve(home, port, region, keep_jobs, stop)
+            return _serve(home, port, region, keep_jobs, enforce_iam, stop)
     except StartError as err:
         print(f"pocketaws: {err}", file=sys.stderr)
         return 1
@@ -109,7 +111,9 @@ def _log_to(path: Path) -> None:
         logger.propagate = False
 
 
-def _serve(home: Path, port: int, region: str, keep_jobs: bool, stop: threading.Event) -> int:
+def _serve(
+    home: Path, port: int, region: str, keep_jobs: bool, enforce_iam: bool, stop: threading.Event
+) -> int:
     set_environment()
     return_large_blocks()
     allow_open_files()
@@ -120,6 +124,7 @@ def _serve(home: Path, port: int, region: str, keep_jobs: bool, stop: threading.
     ended_at = restart.last_seen(home)
     clear_leftovers(home, keep_jobs)
     state = State(home, region, keep_jobs)
+    state.iam.enforce = enforce_iam
     resources.load_managed_policies(state.account)
     restart.read(state, ended_at)
     server = _listen(listener, Gateway(state), port, home / "port")

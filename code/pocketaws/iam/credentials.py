@@ -33,6 +33,7 @@ AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=[^/]+/(\d{8})/([^/]*)/([^/]+)/aws4_request, *"
     r"SignedHeaders=([^,]+), *Signature=([0-9a-f]{64})"
 )
+OF_AWS = re.compile("(AKIA|ASIA)[A-Z0-9]{16}")
 S3, QUERY, JSON = "s3", "query", "json"  # who says it in which words
 OVER = "The security token included in the request is expired"
 INVALID = "The security token included in the request is invalid."
@@ -57,8 +58,11 @@ WRONG_SIGNATURE = {
 }
 
 
-def check(call: calls.Call, environ: dict) -> None:
-    """Raise AwsError for a call whose time, key or signature AWS would not take."""
+def check(call: calls.Call, environ: dict, enforce: bool = False) -> None:
+    """Raise AwsError for a call whose time, key or signature AWS would not take.
+
+    enforce   policies count: a key of AWS's form that was not made here, or was deleted, is nobody's
+    """
     kind = S3 if call.service == "s3" else QUERY if call.protocol in ("query", "ec2") else JSON
     signed_at = environ.get("HTTP_X_AMZ_DATE", "")
     if signed_at:
@@ -66,6 +70,8 @@ def check(call: calls.Call, environ: dict) -> None:
     account = get_account_id_from(call.access_key)
     key = iam_backends[account]["aws"].access_keys.get(call.access_key)
     if key is None:
+        if enforce and OF_AWS.fullmatch(call.access_key):
+            raise AwsError(*UNKNOWN[kind])
         return
     if key.status != "Active":
         raise AwsError(*UNKNOWN[kind])

@@ -2,13 +2,15 @@
 
 Off, everybody may do everything, save what the home's denied.json names (a rehearsal, see below). On, the
 root user may do everything and everybody else what their policies allow, as iam/policies.py evaluates them:
-identity policies, permissions boundary, session policy.
+identity policies, permissions boundary, session policy, and for AssumeRole the role's trust. A bucket's
+policy is kept and not evaluated.
 
     <home>/denied.json     ["sagemaker:CreateTrainingJob"] or ["iam:PassRole"]: denied to everybody
 """
 
 from dataclasses import dataclass, field
 
+from pocketaws import resources
 from pocketaws.calls import Call
 from pocketaws.errors import AwsError
 from pocketaws.home_files import read_json
@@ -77,6 +79,17 @@ class Enforcement:
                     decision.allowed, decision.refused = False, ask
                     decision.explicit = verdict == "explicitDeny"
                     return
+
+        if call.operation == "AssumeRole" and not self._trusted(decision):
+            decision.allowed, decision.refused = False, decision.asks[0]
+
+    @staticmethod
+    def _trusted(decision: Decision) -> bool:
+        """Whether the role that is to be taken on lets this caller."""
+        role = resources.role(decision.principal.account, decision.asks[0].resource)
+        return role is not None and policies.trusts_principal(
+            role.assume_role_policy_document, decision.principal.holder, decision.principal.account
+        )
 
     def _resource_keys(self, ask: Ask) -> dict:
         """aws:ResourceTag/<key> of what the ask is about, where it exists and can have tags."""

@@ -71,6 +71,19 @@ def trusts(document: str, service: str, keys: dict | None = None) -> bool:
     return effects == {"Allow"}
 
 
+def trusts_principal(document: str, arn: str, account: str) -> bool:
+    """Whether a role's trust policy lets a user or role of its account take it on: by ARN or by account."""
+    names = {arn, account, f"arn:aws:iam::{account}:root", "*"}
+    effects = set()
+    for statement in statements(document):
+        principal = statement.get("Principal", {})
+        given = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else as_list(principal)
+        actions = as_list(statement.get("Action", []))
+        if names & set(given) and any(wildcard_match(each, "sts:AssumeRole", True) for each in actions):
+            effects.add(statement["Effect"])
+    return effects == {"Allow"}
+
+
 def _covers(statement: dict, action: str, resource: str, keys: dict) -> bool:
     if "Action" in statement:
         hit = any(wildcard_match(pattern, action, True) for pattern in as_list(statement["Action"]))
