@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tuneaws.clean_up.finding import client
+from tuneaws.clean_up.finding import opened
 from tuneaws.clean_up.kinds import BY_NAME
 from tuneaws.clean_up.things import CleanUpError, Thing, code_of, is_gone
 
@@ -51,7 +51,7 @@ def delete(session, things, wait_s: float = 900, show=print) -> Outcome:
             show(f"NOT deleted {thing}: {err}")
         else:
             done.gone.append(thing)
-            show(f"deleted {thing}")
+            show(f"{BY_NAME[thing.kind].done} {thing}")
     return done
 
 
@@ -63,15 +63,15 @@ def delete_one(session, thing: Thing, wait_s: float = 900, poll_s: float = POLL_
             carry the tags any more that it was found by
     """
     kind, began = BY_NAME[thing.kind], time.monotonic()
-    asked = client(session, kind.service, thing.region)
+    asked = opened(session, kind, thing.region)
     _check_tags(asked, kind, thing)
     while kind.there(asked, thing):
         refused, took = _ask(kind, asked, thing), time.monotonic() - began
         if not kind.there(asked, thing):
             return
         if took > (min(wait_s, REFUSED_S) if refused else wait_s):
-            raise CleanUpError(f"it is there {took:.0f} s later{refused}.\n"
-                               "Fix: delete what uses it, and run the clean-up again")
+            fix = "delete what uses it, then run" if refused else "look at the console, and run"
+            raise CleanUpError(f"it is there {took:.0f} s later{refused}.\nFix: {fix} the clean-up again")
         time.sleep(poll_s)
         poll_s = min(poll_s * 1.5, LONGEST_POLL_S)
 
@@ -98,5 +98,5 @@ def _check_tags(asked, kind, thing: Thing) -> None:
         if is_gone(err):
             return
         raise
-    if there != thing.tags and kind.there(asked, thing):
+    if there is not None and there != thing.tags and kind.there(asked, thing):
         raise CleanUpError("its tags have changed since it was listed.\nFix: list again and look at it")

@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tuneaws.clean_up import in_account
 from tuneaws.clean_up.kinds import KINDS, ORDER
 from tuneaws.clean_up.things import STACK, Thing, carries, code_of, is_gone
+from tuneaws.costs import book
 
 # What a region that an account has not enabled says to keys that are good in another one
 # (https://docs.aws.amazon.com/general/latest/gr/rande-manage.html, 2026-11).
@@ -55,9 +56,16 @@ def client(session, service: str, region: str = ""):
     return session.boto.client(service, region_name=region, endpoint_url=session.url)
 
 
+def opened(session, kind, region: str = ""):
+    """What a kind's functions take first: a client of its service, or what the kind says itself."""
+    return kind.opens(session, region) if kind.opens else client(session, kind.service, region)
+
+
 def used_regions(session, cfg) -> list:
-    """The regions that the course used: the configuration's, and those of its buckets."""
+    """The regions that the course used: the configuration's, the ledger's, and those of its buckets."""
     regions = [session.region, cfg.region, cfg.bedrock.region]
+    made = book.Book(book.path_of(session)).entries()
+    regions += [entry["region"] for entry in made if entry.get("region")]
     s3 = session.client("s3")
     try:
         for name, arn in in_account.BUCKET.rows(s3):
@@ -82,7 +90,7 @@ def _has(session, kind, region: str) -> bool:
 
 def _look(session, kind, region: str, tags: dict, found: Found) -> None:
     try:
-        asked = client(session, kind.service, region)
+        asked = opened(session, kind, region)
         for name, arn, *given in kind.rows(asked):
             there = given[0] if given else _tags(asked, kind, arn)
             if carries(there, tags):
@@ -101,7 +109,7 @@ def _look(session, kind, region: str, tags: dict, found: Found) -> None:
 def _tags(asked, kind, arn: str) -> dict:
     """The tags of one thing; {} when it went away after it was listed."""
     try:
-        return kind.tags(asked, arn)
+        return kind.tags(asked, arn) or {}
     except ClientError as err:
         if is_gone(err):
             return {}

@@ -1,11 +1,13 @@
-"""What the course makes outside SageMaker and Bedrock: buckets, secrets, roles and policies."""
+"""What the course makes outside SageMaker and Bedrock: buckets, secrets, roles, policies, the budget."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
 from tuneaws import buckets
-from tuneaws.clean_up.on_sagemaker import asked
+from tuneaws.clean_up.on_sagemaker import asked as ask
 from tuneaws.clean_up.things import DATA, SETUP, Kind, is_gone
 
 # --- buckets: data, so they stay unless they are asked for
@@ -40,7 +42,7 @@ def _delete_bucket(s3, thing) -> None:
 
 
 def _bucket_there(s3, thing) -> bool:
-    return asked(s3.head_bucket, Bucket=thing.name) is not None
+    return ask(s3.head_bucket, Bucket=thing.name) is not None
 
 
 BUCKET = Kind("bucket", "s3", "what is stored, by the month", _buckets, _bucket_tags, _delete_bucket,
@@ -63,7 +65,7 @@ SECRET = Kind(
     "secret", "secretsmanager", "0.40 USD a month (seen 2026-11)", _secrets,
     lambda sm, arn: _pairs(sm.describe_secret(SecretId=arn).get("Tags", [])),
     lambda sm, thing: sm.delete_secret(SecretId=thing.arn, ForceDeleteWithoutRecovery=True),
-    lambda sm, thing: asked(sm.describe_secret, SecretId=thing.arn) is not None, SETUP)
+    lambda sm, thing: ask(sm.describe_secret, SecretId=thing.arn) is not None, SETUP)
 
 # --- roles and policies
 
@@ -90,7 +92,7 @@ def _delete_role(iam, thing) -> None:
 
 
 ROLE = Kind("role", "iam", "", _roles, _role_tags, _delete_role,
-            lambda iam, thing: asked(iam.get_role, RoleName=thing.name) is not None, SETUP, once=True)
+            lambda iam, thing: ask(iam.get_role, RoleName=thing.name) is not None, SETUP, once=True)
 
 
 def _policies(iam):
@@ -113,4 +115,36 @@ def _delete_policy(iam, thing) -> None:
 
 
 POLICY = Kind("policy", "iam", "", _policies, _policy_tags, _delete_policy,
-              lambda iam, thing: asked(iam.get_policy, PolicyArn=thing.arn) is not None, SETUP, once=True)
+              lambda iam, thing: ask(iam.get_policy, PolicyArn=thing.arn) is not None, SETUP, once=True)
+
+# --- the budget: it only warns, and is free
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """The client, which has one address for all regions, and the account that each call names."""
+
+    client: object
+    account: str
+
+
+def _open_budgets(session, region: str) -> Budgets:
+    return Budgets(session.boto.client("budgets", region_name="us-east-1", endpoint_url=session.url),
+                   session.account)
+
+
+def _budgets(asked: Budgets):
+    for page in asked.client.get_paginator("describe_budgets").paginate(AccountId=asked.account):
+        for row in page.get("Budgets", []):
+            yield row["BudgetName"], f"arn:aws:budgets::{asked.account}:budget/{row['BudgetName']}"
+
+
+BUDGET = Kind(
+    "budget", "budgets", "", _budgets,
+    lambda asked, arn: _pairs(asked.client.list_tags_for_resource(ResourceARN=arn).get("ResourceTags", [])),
+    lambda asked, thing: asked.client.delete_budget(AccountId=asked.account, BudgetName=thing.name),
+    lambda asked, thing: _ask_budget(asked, thing.name) is not None, SETUP, once=True, opens=_open_budgets)
+
+
+def _ask_budget(asked: Budgets, name: str) -> dict | None:
+    return ask(asked.client.describe_budget, AccountId=asked.account, BudgetName=name)

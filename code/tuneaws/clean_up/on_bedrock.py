@@ -41,10 +41,10 @@ def _runs(getter: str):
 CUSTOMIZATION_JOB = Kind(
     "customization job", "bedrock", "the tokens that it trains on",
     _jobs("list_model_customization_jobs", "modelCustomizationJobSummaries"), tags_of, _stop,
-    _runs("get_model_customization_job"))
+    _runs("get_model_customization_job"), done="stopped")
 IMPORT_JOB = Kind(
     "import job", "bedrock", "", _jobs("list_model_import_jobs", "modelImportJobSummaries"), tags_of,
-    lambda bedrock, thing: None, _runs("get_model_import_job"))
+    lambda bedrock, thing: None, _runs("get_model_import_job"), done="waited for")
 
 
 def _kind(of: end.Kind) -> Kind:

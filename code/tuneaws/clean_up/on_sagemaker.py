@@ -77,12 +77,13 @@ TUNING_JOB = Kind(
     "tuning job", "sagemaker", "its training jobs, while it runs",
     _running("list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries",
              "HyperParameterTuningJobName", "HyperParameterTuningJobArn"), tags_of,
-    _stop("stop_hyper_parameter_tuning_job", TUNING[1], TUNING[0], TUNING[2]), _runs(*TUNING))
+    _stop("stop_hyper_parameter_tuning_job", TUNING[1], TUNING[0], TUNING[2]), _runs(*TUNING), done="stopped")
 TRAINING = ("describe_training_job", "TrainingJobName", "TrainingJobStatus")
 TRAINING_JOB = Kind(
     "training job", "sagemaker", "its machines, while it runs",
     _running("list_training_jobs", "TrainingJobSummaries", "TrainingJobName", "TrainingJobArn"), tags_of,
-    _stop("stop_training_job", TRAINING[1], TRAINING[0], TRAINING[2]), _runs(*TRAINING))
+    _stop("stop_training_job", TRAINING[1], TRAINING[0], TRAINING[2]), _runs(*TRAINING),
+    done="stopped")
 
 
 def _warm(sm):
@@ -102,7 +103,7 @@ def _cool(sm, thing) -> None:
 
 
 WARM_POOL = Kind("warm pool", "sagemaker", "its machines, while they stay warm", _warm, tags_of, _cool,
-                 _is_warm)
+                 _is_warm, done="ended")
 
 # --- what answers, and what stands behind it. Each carries tags of its own, so each is found when what it
 # belonged to is gone. Deleting an endpoint also takes its automatic scaling away

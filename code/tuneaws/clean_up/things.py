@@ -45,10 +45,13 @@ class Kind:
     """How things of one kind are handled. Each function takes a boto3 client of `service` first.
 
     rows    client → iterable of (name, arn), or of (name, arn, tags) where listing gives the tags
-    tags    client, arn → {name: value}; what carries no tags of its own gives those of what it belongs to
+    tags    client, arn → {name: value}; what carries no tags of its own gives those of what it belongs to,
+            None when that is gone and nobody can say any more
     delete  client, thing → None; called again while AWS says that it is busy
     there   client, thing → whether it is still there, as AWS says when asked again
     once    an account has it once, not in every region
+    done    what has become of it then: a job is "stopped"
+    opens   session, region → what the functions take instead of a client of `service` alone
     """
 
     name: str
@@ -60,6 +63,8 @@ class Kind:
     there: Callable
     group: str = WORK
     once: bool = False
+    done: str = "deleted"
+    opens: Callable | None = None
 
 
 def carries(there: dict, wanted: dict) -> bool:

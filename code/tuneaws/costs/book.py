@@ -105,7 +105,7 @@ def made(service: str, operation: str, params: dict, answer: dict) -> dict | Non
     tags = _tags(params)
     return {"event": "made", "what": what, "name": str(params.get(member)),
             "arn": answer.get(arn) if arn else None, "learner": tags.get("learner"),
-            "lesson": tags.get("lesson"), **_machines(params)}
+            "lesson": tags.get("lesson"), "tags": tags, **_machines(params)}
 
 
 def ended(service: str, operation: str, params: dict) -> dict | None:
