@@ -1,0 +1,108 @@
+"""The table of what each action is for: benchmarks/permissions.md, and tuneaws/policies/lessons.json.
+
+Both come from the folder in which permissions.py keeps what it saw.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import permissions_record as record
+
+HEAD = """# The course's permissions, tried one by one
+
+Written by `python benchmarks/permissions.py`; `python code/write_policies.py` writes the policies themselves.
+Each lesson ran as a learner with exactly the generated policies, enforced by the local AWS, which recorded
+every call. Then each action that a lesson had asked for was taken out of its policy, one at a time, and the
+lesson that asked for it soonest ran again on the same home.
+"""
+POLICIES = {
+    "learner": "Learner", "execution_role": "SageMaker execution role", "bedrock_role": "Bedrock role",
+}  # fmt: skip
+# What became of a removal where no lesson failed, in words.
+WENT_ON = "refused and passed over: the code that asks says what it could not see, and goes on"
+UNASKED = "not asked for again, since the home has what earlier lessons made"
+
+
+def write(out: Path, home: Path, root: Path) -> None:
+    """Write the page and the lessons' table from what was seen."""
+    asked, removals = record.load(out / "asked.json", {}), record.load(out / "removals.json", {})
+    ran = record.load(out / "lessons.json", {})
+    text = page(asked, removals, ran, calls(home))
+    (root / "benchmarks" / "permissions.md").write_text(text, encoding="utf-8")
+    (root / "code" / "tuneaws" / "policies" / "lessons.json").write_text(table(asked), encoding="utf-8")
+
+
+def calls(home: Path) -> dict:
+    """{"all", "learner", "execution_role", "bedrock_role": calls recorded} of a home."""
+    found = Counter(record.policy_of(line["principal"]) or "root" for line in record.lines(home))
+    return {"all": sum(found.values()), **found}
+
+
+def table(asked: dict) -> str:
+    """lessons.json: {action of the learner: [lesson numbers]}, an action a line."""
+    rows = {}
+    for key, lessons in asked.items():
+        policy, action = key.split(" ")
+        if policy == "learner":
+            rows[action] = sorted({name[:2] for name in lessons})
+    lines = [f"  {json.dumps(action)}: {json.dumps(rows[action])}" for action in sorted(rows)]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def page(asked: dict, removals: dict, ran: dict, counted: dict) -> str:
+    """The whole page."""
+    passed = [name for name, one in ran.items() if one["status"] == "passed"]
+    granted = sum(len(grants(which)) for which in POLICIES)
+    outcomes = Counter(one["outcome"] for one in removals.values())
+    facts = [
+        f"- {len(passed)} of {len(ran)} lessons passed as that learner",
+        f"- {counted['all']:,} calls recorded: " + ", ".join(
+            f"{counted.get(which, 0):,} {word}" for which, word in
+            [("learner", "by the learner"), ("execution_role", "as the execution role"),
+             ("bedrock_role", "as the Bedrock role"), ("root", "by the set-up, as root")]),
+        f"- {granted} actions in the three policies, {len(asked)} asked for",
+        f"- {len(removals)} taken away, one at a time: {outcomes['failed']} times a lesson failed, "
+        f"{outcomes['went on']} times it went on without, {outcomes['unasked']} times it did not ask again",
+    ]
+    parts = [HEAD, "\n".join(facts)]
+    for which, title in POLICIES.items():
+        parts += [f"## {title}", _table(which, asked, removals)]
+    return "\n\n".join(parts) + "\n"
+
+
+def grants(which: str) -> dict:
+    """{action: reason, "" for one that a lesson needs} of a policy, in its own order."""
+    from tuneaws import policies
+    from tuneaws.policies import executing, learning
+
+    if which == "bedrock_role":
+        found = [each for one in policies.bedrock_role("1" * 12, "b")["Statement"] for each in one["Action"]]
+        return dict.fromkeys(found, "")
+    rows = learning.LEARNER if which == "learner" else executing.EXECUTION
+    return {grant.action: grant.why for grant in rows}
+
+
+def _table(which: str, asked: dict, removals: dict) -> str:
+    lines = ["| Action | Lessons that ask for it | Calls | Without it |", "| --- | --- | ---: | --- |"]
+    for action, why in grants(which).items():
+        uses = asked.get(f"{which} {action}", {})
+        numbers = ", ".join(sorted({name[:2] for name in uses})) or "none"
+        count = sum(use["calls"] for use in uses.values())
+        became = without(why, uses, removals.get(f"{which} {action}"))
+        lines.append(f"| {action} | {numbers} | {count:,} | {became} |")
+    return "\n".join(lines)
+
+
+def without(why: str, uses: dict, seen: dict | None) -> str:
+    """What happens without an action, in a cell."""
+    if not uses:
+        return f"kept: {why}" if why else "kept: no recorded lesson asked for it"
+    if seen is None:
+        return "not tried"
+    number = seen["lesson"][:2]
+    if seen["outcome"] == "failed":
+        return f"{number} fails after {seen['seconds']:.0f} s"
+    return f"{number}: {WENT_ON if seen['outcome'] == 'went on' else UNASKED}"
