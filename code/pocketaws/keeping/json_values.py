@@ -12,7 +12,10 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 
-_KINDS: dict[type, tuple[str, Callable, Callable]] = {}  # type → its "$" name, how to write it, to read it
+_WRITERS: dict[type, tuple[str, Callable]] = {}  # type → its "$" name, how to write it
+_READERS: dict[str, Callable] = {
+    "$dict": dict, "$tuple": tuple, "$set": set, "$time": datetime.fromisoformat, "$bytes": bytes.fromhex,
+}  # fmt: skip
 
 
 class Unreadable(ValueError):
@@ -21,7 +24,8 @@ class Unreadable(ValueError):
 
 def kind(cls, write: Callable, read: Callable) -> None:
     """Teach both directions a class: write(value) → what JSON has, read(that) → the value."""
-    _KINDS[cls] = (f"${cls.__name__}", write, read)
+    name = f"${cls.__name__}"
+    _WRITERS[cls], _READERS[name] = (name, write), read
 
 
 def dataclass_kind(cls):
@@ -71,9 +75,9 @@ def encode(value):
         return {"$bytes": value.hex()}
     if hasattr(value, "reference"):
         return {"$of": value.reference}
-    name, to_json, _ = _KINDS[type(value)] if type(value) in _KINDS else (None, None, None)
-    if name is None:
+    if type(value) not in _WRITERS:
         raise TypeError(f"{type(value).__name__} {value!r} cannot be kept as JSON")
+    name, to_json = _WRITERS[type(value)]
     return {name: to_json(value)}
 
 
@@ -89,10 +93,6 @@ def decode(value, refer: Callable[[str], object]):
     found = value[name]
     if name == "$of":
         return refer(found)
-    found = decode(found, refer)
-    plain = {"$dict": dict, "$tuple": tuple, "$set": set, "$time": datetime.fromisoformat,
-             "$bytes": bytes.fromhex}  # fmt: skip
-    kinds = {word: from_json for word, _, from_json in _KINDS.values()}
-    if name not in plain and name not in kinds:
+    if name not in _READERS:
         raise Unreadable(f"{name!r} is not known here")
-    return (plain.get(name) or kinds[name])(found)
+    return _READERS[name](decode(found, refer))
