@@ -110,7 +110,8 @@ def test_one_call_in_n_fails_and_the_same_seed_fails_the_same_ones(local_aws, fa
                 fates[-1].append(type(err).__name__)
         counted = faults()
         assert counted["calls"] == 60 and sum(counted["faults"].values()) == 60 - fates[-1].count("")
-    assert fates[0] == fates[1] and 5 <= 60 - fates[0].count("") <= 20 and len(set(fates[0])) == 3
+    assert fates[0] == fates[1] and len(set(fates[0])) == 3
+    assert [5 - fates[0][at : at + 5].count("") for at in range(0, 60, 5)] == [1] * 12
 
 
 def test_faults_end_after_so_many_and_when_told(local_aws, faults):

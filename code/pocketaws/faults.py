@@ -14,6 +14,7 @@ kinds       throttle    the service's own throttling code; nothing was done
                         answer, or half of one where it is a GetObject's of 16 KiB and more
 operations  only these, such as ["CreateModel"]; none: every one
 times       so many faults at most; none: no end
+one_in      of each so many calls one fails, which one by chance
 seed        the same seed draws the same fates, call by call
 
 What pocketaws itself asks, to run jobs and endpoints, never fails: it says so in its User-Agent.
@@ -111,7 +112,7 @@ class Faults:
 
     def _begin(self, plan: Plan) -> None:
         self.plan, self._random = plan, random.Random(plan.seed)
-        self._calls, self._counts = 0, collections.Counter()
+        self._calls, self._hit, self._counts = 0, 0, collections.Counter()
         self._failed: collections.Counter = collections.Counter()
 
     def set(self, request: dict) -> dict:
@@ -142,12 +143,12 @@ class Faults:
             plan = self.plan
             if not plan.one_in or (plan.operations and call.operation not in plan.operations):
                 return None
+            if self._calls % plan.one_in == 0:  # the next one_in calls: which of them it will be
+                self._hit = self._calls + self._random.randrange(plan.one_in)
             self._calls += 1
-            chance, kind, form = (self._random.random() for _ in range(3))  # three draws a call, always
-            if chance * plan.one_in >= 1 or plan.times == sum(self._counts.values()):
+            if self._calls - 1 != self._hit or plan.times == sum(self._counts.values()):
                 return None
-            forms = FORMS[plan.kinds[int(kind * len(plan.kinds))]]
-            drawn = forms[int(form * len(forms))]
+            drawn = self._random.choice(FORMS[self._random.choice(plan.kinds)])
             self._counts[drawn] += 1
             self._failed[f"{call.service}:{call.name}"] += 1
             return drawn
