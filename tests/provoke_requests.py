@@ -41,7 +41,7 @@ refused("data-bucket-missing", InputDataConfig=lambda world: [world.data("s3://f
 refused("data-elsewhere", InputDataConfig=lambda world: [world.data(f"s3://{world.abroad}/data")])
 refused("no-data", InputDataConfig=lambda world: [world.data(f"s3://{world.bucket}/dada")])
 refused("output-bucket", OutputDataConfig={"S3OutputPath": "s3://fixes-nowhere/out"})
-refused("no-s3-uri", OutputDataConfig={"S3OutputPath": "/home/me/out"})
+refused("no-s3-uri", OutputDataConfig={"S3OutputPath": "/data/out"})
 refused("image", AlgorithmSpecification=algorithm(TrainingImage="my image"))
 refused("channel-twice", InputDataConfig=lambda world: 2 * [world.data(f"s3://{world.bucket}/data")])
 refused("spot-wait", EnableManagedSpotTraining=True,

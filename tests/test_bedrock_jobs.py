@@ -247,7 +247,7 @@ def test_a_refused_job_is_said_with_a_fix_and_the_free_way(bedrock, code, fix):
 def test_a_role_that_cannot_be_assumed_is_refused_with_the_way_to_one(bedrock):
     bedrock.stub.add_client_error("create_model_customization_job", "ValidationException",
                                   "Could not assume provided IAM role.")
-    with pytest.raises(bedrock_jobs.BedrockJobError, match="Fix: a role that Bedrock may assume: .*_role"):
+    with pytest.raises(bedrock_jobs.BedrockJobError, match="Fix: take a role that Bedrock .*_role"):
         bedrock_jobs.start(bedrock, request(), wait_s=-1)
 
 

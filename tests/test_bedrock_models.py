@@ -343,7 +343,7 @@ def test_a_cold_imported_model_is_asked_until_it_is_loaded(aws, qwen):
 
 
 def test_a_model_that_converse_is_refused_for_answers_by_invoke_and_the_error_says_so(aws, deployment, qwen):
-    with pytest.raises(BedrockModelError, match=r"ValidationException(.|\n)*Fix: invoke\(\), or generator"):
+    with pytest.raises(BedrockModelError, match=r"ValidationException(.|\n)*Fix: use invoke\(\)"):
         bedrock_models.converse(aws.runtime, qwen.arn, CHAT)
     answer = bedrock_models.invoke(aws.runtime, qwen.arn, CHAT, max_tokens=20)
     same = bedrock_models.converse(aws.runtime, deployment, CHAT, max_tokens=20)
@@ -362,7 +362,7 @@ def test_a_generator_asks_an_imported_model_by_invoke(aws, deployment, qwen):
     assert [answer.text for answer in answers] == texts and all(answer.latency_ms for answer in answers)
     with pytest.raises(ValueError, match="api is 'invok'"):
         bedrock_models.generator(aws.runtime, qwen.arn, api="invok")
-    with pytest.raises(BedrockModelError, match=r"Fix: converse\(\): invoke\(\) is for imported models"):
+    with pytest.raises(BedrockModelError, match=r"Fix: use converse\(\)"):
         bedrock_models.invoke(aws.runtime, "amazon.nova-micro-v1:0", CHAT)
 
 

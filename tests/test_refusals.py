@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from test_raw_jobs import IMAGE, NAME, ROLE, SPOT, TAGS, a_request, differing
@@ -122,7 +123,7 @@ def ready(local_aws, bucket, role_arn, tmp_path):
     (source / "train.py").write_text(textwrap.dedent(SCRIPT))
     (source / "requirements.txt").write_text("packaging\n")
     local_aws.client("s3").put_object(Bucket=bucket, Key="data/rows.jsonl", Body=b'{"a": 1}\n{"a": 2}\n')
-    session = Session("local", "us-east-1", "123456789012", None, "arn:aws:iam::123456789012:root",
+    session = Session("local", "us-east-1", "123456789012", boto3.Session(), "arn:aws:iam::123456789012:root",
                       local_aws.url, local_aws.home, role_arn)
     session.client = local_aws.client
     name = f"raw-{bucket[5:17]}"

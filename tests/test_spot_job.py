@@ -3,6 +3,7 @@
 import json
 import tarfile
 
+import boto3
 import pytest
 from tuneaws import config, environment, launch, metrics, training_jobs
 from tuneaws.job_lines import JobPrinter
@@ -117,4 +118,4 @@ def test_an_interruption_is_refused_for_what_is_no_spot_job_and_on_aws(session, 
     with pytest.raises(SessionError, match="is Completed: it can be interrupted while Training"):
         session.interrupt(jobs[1][0]["TrainingJobName"], notice_s=0)
     with pytest.raises(SessionError, match="nobody can ask for it"):
-        Session("aws", "us-east-1", "1", None, "").interrupt(name)
+        Session("aws", "us-east-1", "1", boto3.Session(), "").interrupt(name)

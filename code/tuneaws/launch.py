@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tuneaws import buckets, config, prices, secrets, training_jobs
+from tuneaws import buckets, config, fixes, prices, secrets, training_jobs
 from tuneaws.metrics import METRIC_DEFINITIONS
 
 SOURCE_DIR = Path(__file__).resolve().parents[1] / "container" / "training"
@@ -124,8 +124,9 @@ def find_or_train(cfg, session, bucket: str, rows: dict) -> dict:
     estimator.fit({"training": rows["train"], "validation": rows["validation"]}, wait=False)
     done = training_jobs.watch(sm, logs, estimator.latest_training_job.name)
     if done["TrainingJobStatus"] != "Completed":
-        raise training_jobs.JobError(f"{done['TrainingJobName']} is {done['TrainingJobStatus']}: "
-                                     f"{done.get('FailureReason', 'it was stopped')}")
+        why = done.get("FailureReason", "it was stopped")
+        raise training_jobs.JobError("\n".join([
+            f"{done['TrainingJobName']} is {done['TrainingJobStatus']}: {why}", *fixes.line_for(sm, why)]))
     return done
 
 

@@ -19,6 +19,7 @@ import botocore.session
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
+from tuneaws import fixes
 from tuneaws.estimator.request import check_job_name, encode, tag_list
 from tuneaws.estimator.source import check_source, pack, roots
 from tuneaws.raw_members import DIFFERENCES, saying
@@ -240,5 +241,5 @@ def finish(sm, job: dict) -> dict:
     if refused is not None:
         raise refused
     why = job.get("FailureReason") or job["SecondaryStatus"]
-    raise JobError(f"{name} is {status}, not Completed: {why}\n"
-                   f"Fix: training_jobs.explain_failure(sm, logs, {name!r}) shows the end of its log")
+    look = f"training_jobs.explain_failure(sm, logs, {name!r}) shows the end of its log"
+    raise JobError(f"{name} is {status}, not Completed: {why}\nFix: {fixes.advice(fixes.of_job(why), look)}")

@@ -16,6 +16,8 @@ JobRefused
 import json
 import re
 
+from tuneaws import fixes
+
 OFFER = "or run the same job on this machine, free: local_run.run_local(request, session, because=this error)"
 QUOTAS = "https://{region}.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas"
 # ResourceLimitExceeded says this of a type that the region does not have: aws/amazon-sagemaker-examples issue
@@ -77,16 +79,14 @@ def refused_after(job: dict) -> NoCapacity | None:
     return NoCapacity(
         f"AWS has no {count} x {kind} free: {job['TrainingJobName']} failed before your script ran.\n"
         f"AWS said: {reason}\n"
-        f"Fix: start it again later, or with another instance_type of the same GPU memory "
-        f"(job_costs.compare lists them), or in another region;\n{OFFER}", job)
+        f"Fix: {fixes.find(reason).text};\n{OFFER}", job)
 
 
 def _not_offered(said: str, request: dict) -> NoCapacity:
     kind, _ = _machine(request)
     return NoCapacity(
         f"{_region(request)} has no {kind} for training at all. Nothing was started.\nAWS said: {said}\n"
-        f"Fix: another instance_type (prices.instances_table() lists some), or another region;\n"
-        f"{OFFER}", request)
+        f"Fix: {fixes.find(said).text};\n{OFFER}", request)
 
 
 def _no_quota(said: str, request: dict) -> NoQuota:

@@ -10,7 +10,7 @@ import time
 
 from botocore.exceptions import ClientError
 
-from tuneaws import metrics
+from tuneaws import fixes, metrics
 from tuneaws.artifacts import ArtifactError, download_model
 from tuneaws.job_lines import ENDED, JobPrinter, elapsed_s
 from tuneaws.logs import LogReader, log_lines
@@ -196,18 +196,19 @@ def timeline(sm, name: str) -> list:
 
 
 def explain_failure(sm, logs, name: str, tail: int = 20) -> str:
-    """Why a job failed: FailureReason, the phase it failed in, and the end of its log."""
+    """Why a job failed: FailureReason, the phase it failed in, the end of its log, and what to do."""
     job = get(sm, name)
     if job["TrainingJobStatus"] != "Failed":
         return f"{name} has not failed: it is {job['TrainingJobStatus']}."
     phases = [row["status"] for row in timeline(sm, name) if row["status"] not in ("Failed", "Uploading")]
-    lines = log_lines(logs, name, tail)
+    reason, lines = job.get("FailureReason", "(none given)"), log_lines(logs, name, tail)
     log = f"the end of its log ({len(lines)} lines):" if lines else "no log: it failed before the script ran."
     return "\n".join([
         f"{name} failed while {phases[-1] if phases else 'Starting'}.",
-        f"FailureReason: {job.get('FailureReason', '(none given)')}",
+        f"FailureReason: {reason}",
         log,
-        *(f"  | {line}" for line in lines)])
+        *(f"  | {line}" for line in lines),
+        *fixes.line_for(sm, reason, lines)])
 
 
 def console_urls(region: str, name: str, bucket: str | None = None) -> dict:

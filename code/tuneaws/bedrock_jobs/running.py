@@ -9,6 +9,7 @@ import time
 
 from botocore.exceptions import ClientError
 
+from tuneaws import fixes
 from tuneaws.bedrock_client import carries, on_aws, or_free
 from tuneaws.bedrock_jobs.errors import BedrockJobError
 
@@ -104,7 +105,7 @@ def _of_the_role(code: str, said: str) -> bool:
 
 def _refused(bedrock, code: str, said: str, asked: dict, err: ClientError) -> Exception:
     """The error in the learner's words, or AWS's own where nothing can be added."""
-    fixes = {
+    by_code = {
         "AccessDeniedException": "these credentials need bedrock:CreateModelCustomizationJob, iam:PassRole "
                                  f"on {asked['roleArn']}, and access to the model in the Bedrock console",
         "ServiceQuotaExceededException": "wait for a running job to end, or ask for more in Service Quotas",
@@ -113,10 +114,10 @@ def _refused(bedrock, code: str, said: str, asked: dict, err: ClientError) -> Ex
         "ValidationException": "print the request and compare",
         "ConflictException": "another job or model has this name: bedrock_jobs.new_name() gives a new one",
     }
-    if code not in fixes:
+    if code not in by_code:
         return err
     if _of_the_role(code, said):
-        fixes[code] = ("a role that Bedrock may assume: bedrock_jobs.ensure_role() makes one, as "
-                       "bedrock.role_arn: null in config.yaml does")
+        by_code[code] = "a role that Bedrock may assume: bedrock_jobs.ensure_role() makes one"
+    fix = fixes.advice(fixes.find(err, "bedrock"), by_code[code])
     return BedrockJobError(f"Bedrock did not take the job {asked['jobName']!r}: nothing was started.\n"
-                           f"AWS said: {code}: {said}\nFix: {fixes[code]}{or_free(bedrock)}")
+                           f"AWS said: {code}: {said}\nFix: {fix}{or_free(bedrock)}")

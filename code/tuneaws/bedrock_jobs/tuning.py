@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
-from tuneaws import bedrock_data, handover
+from tuneaws import bedrock_data, fixes, handover
 from tuneaws.bedrock_client import FREE_WAY
 from tuneaws.bedrock_jobs.errors import BedrockJobError
 from tuneaws.bedrock_jobs.models import gate
@@ -106,7 +106,8 @@ def find_or_tune(cfg, session, bucket: str, rows: dict) -> dict:
     job = watch(bedrock, start(bedrock, request_from(cfg, session, bucket, uris))["jobArn"], poll_s=0.5)
     if job["status"] != "Completed":
         reason = job.get("failureMessage", "(no reason)")
-        raise BedrockJobError(f"{job['jobName']} is {job['status']}: {reason}")
+        fix = fixes.line_for(bedrock, reason)
+        raise BedrockJobError("\n".join([f"{job['jobName']} is {job['status']}: {reason}", *fix]))
     return job
 
 

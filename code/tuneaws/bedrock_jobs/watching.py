@@ -3,6 +3,7 @@
 import datetime
 import time
 
+from tuneaws import fixes
 from tuneaws.bedrock_jobs.running import ENDED, get
 from tuneaws.job_lines import clock
 
@@ -33,7 +34,7 @@ def watch(bedrock, name: str, poll_s: float = 2.0, every_s: float = 60.0,
     except KeyboardInterrupt:
         print(f"stopped watching; {name} goes on. To stop it: bedrock_jobs.stop(bedrock, {name!r})")
         raise
-    print(summary(job))
+    print("\n".join([summary(job), *fixes.line_for(bedrock, job.get("failureMessage", ""))]))
     return job
 
 

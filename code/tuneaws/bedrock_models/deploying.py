@@ -13,6 +13,7 @@ import time
 
 from botocore.exceptions import ClientError
 
+from tuneaws import fixes
 from tuneaws.bedrock_client import or_free
 from tuneaws.bedrock_models import costs, requests
 from tuneaws.bedrock_models.errors import BedrockModelError
@@ -110,8 +111,9 @@ def wait(bedrock, arn: str, timeout_s: float = 1800, poll_s: float = 0.5, show: 
         if READY.get(status):
             return found
         if status not in READY:
-            raise BedrockModelError(f"{arn} is {status}: {found.get('failureMessage', '(no reason given)')}\n"
-                                    "Fix: mend what it names, delete this and try again")
+            why = found.get("failureMessage", "(no reason given)")
+            fix = fixes.advice(fixes.of_job(why), "mend what it names, delete this and try again")
+            raise BedrockModelError(f"{arn} is {status}: {why}\nFix: {fix}")
         if took > timeout_s:
             raise BedrockModelError(f"{arn} is still {status} after {timeout_s:.0f} s.\n"
                                     "Fix: wait for it again")
@@ -141,7 +143,7 @@ def send(bedrock, operation: str, asked: dict, name: str) -> dict:
         return getattr(bedrock, operation)(**asked)
     except ClientError as err:
         code, said = err.response["Error"]["Code"], err.response["Error"]["Message"]
-        fixes = {
+        by_code = {
             "ConflictException": "another name, or delete what has this one",
             "ResourceNotFoundException": "a model that is there: a customization job's outputModelArn",
             "AccessDeniedException": "ask for the permission that it names",
@@ -149,7 +151,8 @@ def send(bedrock, operation: str, asked: dict, name: str) -> dict:
             "TooManyTagsException": "fewer project.tags in config.yaml",
             "ValidationException": "print the request of bedrock_models.requests and compare",
         }
-        if code not in fixes:
+        if code not in by_code:
             raise
+        fix = fixes.advice(fixes.find(err, "bedrock"), by_code[code])
         raise BedrockModelError(f"Bedrock did not take {name!r}: nothing was made.\n"
-                                f"AWS said: {code}: {said}\nFix: {fixes[code]}{or_free(bedrock)}") from err
+                                f"AWS said: {code}: {said}\nFix: {fix}{or_free(bedrock)}") from err

@@ -7,6 +7,7 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tuneaws import fixes
 from tuneaws.bedrock_client import FREE_WAY
 from tuneaws.bedrock_models.errors import BedrockModelError
 
@@ -39,17 +40,16 @@ def patiently(call, model_id: str, retry_s: float):
 
 def _explain(model_id: str, err: ClientError) -> str:
     code, said = err.response["Error"]["Code"], err.response["Error"]["Message"]
-    fixes = {
-        "AccessDeniedException": "ask for access to the model on the Bedrock console's page \"Model access\"",
-        "ThrottlingException": "fewer workers, or a higher quota of requests a minute in Service Quotas",
-        "ModelNotReadyException": "ask again in a minute",
-        "ResourceNotFoundException": "deploy it again; a model past its end of life answers no more: "
-                                     "bedrock_jobs.tunable(bedrock) lists what is offered",
-        "ModelTimeoutException": "a smaller max_tokens",
-        "ModelErrorException": "ask again",
-    }
-    fix = fixes.get(code) or _other_way(model_id, err.operation_name)
+    fix = fixes.advice(fixes.find(err, "bedrock-runtime"), _otherwise(code, model_id, err.operation_name))
     return f"{model_id} refused the request: {code}: {said}\nFix: {fix},\n{FREE_WAY}"
+
+
+def _otherwise(code: str, model_id: str, operation: str) -> str:
+    """What to do where the table of fixes knows nothing better."""
+    if code == "ResourceNotFoundException":
+        return ("deploy it again; a model past its end of life answers no more: "
+                "bedrock_jobs.tunable(bedrock) lists what is offered")
+    return _other_way(model_id, operation)
 
 
 def _other_way(model_id: str, operation: str) -> str:

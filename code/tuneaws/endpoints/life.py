@@ -14,7 +14,7 @@ from collections import Counter
 
 from botocore.exceptions import ClientError
 
-from tuneaws import prices
+from tuneaws import fixes, prices
 from tuneaws.endpoints import requests
 from tuneaws.endpoints.use import EndpointError
 from tuneaws.logs import log_lines as lines_of_streams
@@ -147,12 +147,13 @@ def watch(sm, logs, name: str, timeout_s: float = 1800, poll_s: float = 0.5, eve
 def explain_failure(sm, logs, name: str, tail: int = 15) -> str:
     """Why an endpoint is not in service: FailureReason, the last lines of its containers, and what to do."""
     found = needed(sm, name)
-    log = log_lines(logs, name, tail)
+    log, reason = log_lines(logs, name, tail), found.get("FailureReason", "(no reason given)")
+    fix = fixes.advice(fixes.of_job(reason, log), "mend what they name, then deploy again")
     last = f"the last lines of its container ({len(log)}):" if log else "its container has printed nothing."
     return "\n".join([
-        f"{name} is {found['EndpointStatus']}: {found.get('FailureReason', '(no reason given)')}",
+        f"{name} is {found['EndpointStatus']}: {reason}",
         last, *(f"  | {line}" for line in log),
-        f"Fix: mend what they name, then deploy again. endpoints.delete(sm, {name!r}) removes it"])
+        f"Fix: {fix}. endpoints.delete(sm, {name!r}) removes it"])
 
 
 def log_lines(logs, name: str, tail: int | None = None, variant: str | None = None) -> list:

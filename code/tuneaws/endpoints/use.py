@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EventStreamError
 
+from tuneaws import fixes
 from tuneaws.chat import Conversation
 
 # A real-time endpoint has 60 s for an answer, and 8 minutes for a streamed one
@@ -210,13 +211,13 @@ def _explain(name: str, err: ClientError) -> str:
     if code == "ModelError":
         status = err.response.get("OriginalStatusCode", "?")
         own = err.response.get("OriginalMessage") or said
-        fix = ("Fix: mend the request" if str(status).startswith("4") else
-               f"Fix: read the container's log: endpoints.log_lines(logs, {name!r})")
-        return f"the container of {name} answered with status {status}: {own}\n{fix}"
-    if "not found" in said.lower():
-        return (f"there is no endpoint {name!r}, or it is not InService yet ({said})\n"
-                "Fix: deploy it (lesson 10), or wait until endpoints.show() says InService")
-    return f"{name} refused the request: {code}: {said}"
+        what = f"the container of {name} answered with status {status}: {own}"
+    elif "not found" in said.lower():
+        what = f"there is no endpoint {name!r}, or it is not InService yet ({said})"
+    else:
+        what = f"{name} refused the request: {code}: {said}"
+    fix = fixes.find(err, "sagemaker-runtime")
+    return f"{what}\nFix: {fix.text}" if fix else what
 
 
 def _line_texts(name: str, line: bytes):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from tuneaws import fixes
 from tuneaws.logs import LogReader
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -107,9 +108,10 @@ def exit_code(failure_reason: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def raise_if_failed(description: dict) -> None:
+def raise_if_failed(description: dict, log_lines: list = ()) -> None:
     """Raise SDK 3's UnexpectedStatusException if the job failed; CapacityError if AWS had no instance for it.
 
+    log_lines  the end of its log, where the table of fixes looks too
     Both are ValueErrors with allowed_statuses, actual_status and here also failure_reason and exit_code.
     """
     status = description["TrainingJobStatus"]
@@ -119,9 +121,8 @@ def raise_if_failed(description: dict) -> None:
 
     reason = description.get("FailureReason", "(AWS gave no reason)")
     capacity, code = "CapacityError" in reason, exit_code(reason)
-    fix = "read the last log lines, mend the script, and run it by hand first, which is free"
-    if capacity:
-        fix = "another instance type or region, or try later"
+    look = "read the last log lines, mend the script, and run it by hand first, which is free"
+    fix = fixes.advice(fixes.of_job(reason, log_lines), look)
     name = description["TrainingJobName"]
     error = (CapacityError if capacity else UnexpectedStatusException)(
         message=f"Error for Training job {name}: {status}. Reason: {reason}\n"

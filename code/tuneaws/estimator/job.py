@@ -6,8 +6,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tuneaws.estimator.follow import follow, raise_if_failed, summary
+from tuneaws.logs import log_lines
 
 LOG_CHOICES = {True: "All", False: "None", None: "None"}
+TAIL = 50  # lines of a failed job's log in which its error is looked for
 SHOWS_LOG = {"All": True, "Training": True, "Rules": False, "None": False}
 
 
@@ -48,7 +50,8 @@ class TrainingJob:
                 "estimator.logs(); stop it: estimator.latest_training_job.stop()."
             )
             raise
-        raise_if_failed(description)
+        if description["TrainingJobStatus"] == "Failed":
+            raise_if_failed(description, log_lines(client, self.name, TAIL))
         if last := summary(description):
             print(last)
 

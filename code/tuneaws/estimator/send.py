@@ -7,6 +7,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from tuneaws import fixes
 from tuneaws.estimator.source import Packed, pack
 
 
@@ -47,10 +48,11 @@ def create_training_job(sm, request: dict) -> str:
     except ClientError as err:
         if err.response["Error"]["Code"] != "ResourceLimitExceeded":
             raise
-        instance = request["ResourceConfig"].get("InstanceType", "the instances")
-        use = "spot training job usage" if request.get("EnableManagedSpotTraining") else "training job usage"
-        raise QuotaError(
-            f"{err.response['Error']['Message']}\n"
-            f'Fix: ask for more in Service Quotas ("{instance} for {use}"),\n'
-            'or set WHERE = "local" and go on for free.'
-        ) from err
+        raise quota_error(err, request["ResourceConfig"].get("InstanceType"), "training job usage") from err
+
+
+def quota_error(err: ClientError, instance_type: str | None, use: str) -> QuotaError:
+    """The error for a ResourceLimitExceeded: what AWS said, how to get more, and the free way on."""
+    ask = f'ask for more in Service Quotas ("{instance_type or "the instances"} for {use}")'
+    fix = fixes.advice(fixes.find(err, "sagemaker"), ask)
+    return QuotaError(f"{err.response['Error']['Message']}\nFix: {fix},\n{fixes.FREE_WAY}")

@@ -15,10 +15,11 @@ the same for a message that you paste.
 
 from collections.abc import Iterable
 
+from tuneaws.bedrock_client import on_aws
 from tuneaws.fixes import bedrock, endpoints, jobs, permissions, reaching, requests, storage
 from tuneaws.fixes.entry import FREE_WAY, Entry, Fix, said_by
 
-__all__ = ["FREE_WAY", "TABLE", "Entry", "Fix", "find", "line_of", "of_job"]
+__all__ = ["FREE_WAY", "TABLE", "Entry", "Fix", "advice", "find", "line_for", "of_job"]
 
 # The order counts: the first row that fits is the fix, and the general ones come last.
 _PARTS = (reaching, bedrock, permissions, endpoints, requests, storage, jobs)
@@ -43,8 +44,7 @@ def find(error, service: str = "") -> Fix | None:
 
 
 def of_job(reason: str, log_lines: Iterable[str] = ()) -> Fix | None:
-    """The fix for a job or an endpoint that failed: by its FailureReason, else by the last error in its "
-    "log.
+    """The fix for a job or an endpoint that failed: by its FailureReason, else by the last error in its log.
 
     A line of the log that says what is wrong counts for more than a reason that only says where to look, and
     rows about jobs for more than those about calls: a job's reason may quote a call of its own.
@@ -61,6 +61,15 @@ def _first(said, rows) -> Fix | None:
     return next((fix for row in rows if (fix := row.fits(said)) is not None), None)
 
 
-def line_of(fix: Fix | None, otherwise: str, where: str = "local") -> str:
-    """ "Fix: …" of a fix, or of the words of whoever asks when the table has none."""
-    return fix.line(where) if fix is not None else f"Fix: {otherwise}"
+def advice(fix: Fix | None, otherwise: str) -> str:
+    """What follows "Fix: ": the fix, or the asker's own words where the table only knows where to look."""
+    return otherwise if fix is None or fix.general else fix.text
+
+
+def line_for(client, reason: str, log_lines: Iterable[str] = ()) -> list:
+    """["Fix: …"] for a job that failed, [] where the table has none or the reason names its own fix.
+
+    client  whose job it is: a boto3 client of AWS or of the local AWS
+    """
+    fix = None if "Fix: " in reason else of_job(reason, log_lines)
+    return [] if fix is None else [fix.line("aws" if on_aws(client) else "local")]

@@ -70,7 +70,7 @@ ROWS = (
           r"exist",
           "list what there is in this region; it is deleted, or in another region, or spelt "
           "otherwise", CODES,
-          code="ResourceNotFoundException", service=BEDROCK),
+          code="ResourceNotFoundException", service=BEDROCK, general=True),
     # what a job says of its data
     Entry("bedrock-too-few", "job", r"too-few-records",
           "add rows, or take a model that needs fewer: Nova takes 8, Llama 100", PREPARE),
@@ -104,9 +104,9 @@ ROWS = (
           r"quantized",
           "save the model anew with save_pretrained, in float16 or bfloat16, and upload all of it", IMPORT),
     # asked
-    Entry("bedrock-throttled", "call", r"Too many (requests|tokens)",
+    Entry("bedrock-throttled", "call", r".*",
           "use fewer workers, or ask for a higher quota of requests a minute in Service Quotas", CODES,
-          code="ThrottlingException"),
+          code="ThrottlingException", service="bedrock-runtime"),
     Entry("model-not-ready", "call", r".*", "ask again in a minute: the model is being loaded",
           "https://repost.aws/knowledge-center/bedrock-imported-models-modelnotreadyexception, 2026-11",
           code="ModelNotReadyException"),
@@ -127,13 +127,13 @@ ROWS = (
     Entry("empty-turn", "call", r"is blank\. Add text|is empty\. Add a ContentBlock",
           "leave empty messages out: every content needs a text that is not blank", CONVERSE, code=INVALID),
     Entry("not-a-chat-model", "call", r"doesn't support the model that you provided",
-          "use InvokeModel, bedrock_models.invoke: this model has no chat template for Converse", CONVERSE,
+          'use invoke(), or generator(..., api="invoke"): not every imported model takes Converse', CONVERSE,
           code=INVALID),
     Entry("model-body", "call", r"Malformed input request",
-          "write the body in the model family's own form: print bedrock_models.invoke_request(...), or use "
-          "converse(), which is the same for all",
-          "https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html, "
-          "2026-11", code=INVALID),
+          "use converse(), which is the same for all models; invoke() needs the family's own body, "
+          "bedrock_models.invoke_request(...) prints one",
+          "https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html, 2026-11",
+          code=INVALID),
     Entry("bedrock-validation", "call", r".*",
           "print the request, bedrock_models.requests and bedrock_jobs.request write them, and "
           "compare", CODES,

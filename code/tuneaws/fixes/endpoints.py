@@ -44,7 +44,7 @@ ROWS = (
           "make a configuration with another name and update to that one", UPDATE, code=INVALID),
     # asked
     Entry("endpoint-not-in-service", "call", r"Endpoint (?P<name>\S+) of account \d+ not found",
-          "wait until endpoints.show(sm, {name!r}) says InService, or deploy it (lesson 10)",
+          "deploy it (lesson 10), or wait until endpoints.show(sm, {name!r}) says InService",
           "github.com/aws/amazon-sagemaker-examples issue 293, 2026-11", code="ValidationError"),
     Entry("endpoint-is-async", "call", r"is an asynchronous endpoint",
           "ask it by invoke_endpoint_async, or deploy it without AsyncInferenceConfig", ASYNC,

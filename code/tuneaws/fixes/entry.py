@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 FREE_WAY = 'or set WHERE = "local" and go on for free.'
 # How botocore begins str() of a ClientError (botocore.exceptions.ClientError.MSG_TEMPLATE, 1.44.5).
-BOTOCORE = re.compile(r"An error occurred \((?P<code>[^)]*)\) when calling the (?P<operation>\w+) "
-r"operation")
+BOTOCORE = re.compile(r"An error occurred \((?P<code>[^)]*)\) when calling the (?P<operation>\w+) operation")
 
 
 @dataclass(frozen=True)
 class Said:
-    """What somebody said: AWS in an answer, botocore before it asked, a job in its FailureReason or its "
-    "log.
+    """What somebody said: AWS in an answer, botocore before it asked, a job in its FailureReason or its log.
 
     text       the message, without what botocore puts in front
     codes      AWS's code; of another exception its class's name and its bases'; () where nobody knows
@@ -27,16 +25,18 @@ class Said:
 
 @dataclass(frozen=True)
 class Fix:
-    """What to do about an error. text: one thing to do; free: how to go on without paying; source: who "
-    "says so.
+    """What to do about an error.
 
-    str() is for a terminal, with the free way. `line` is what stands below an error.
+    text     one thing to do        free  how to go on without paying       source  who says so
+    general  it only says where to look
+    str() is for a terminal, with the free way; `line` is what stands below an error.
     """
 
     id: str
     text: str
     free: str
     source: str
+    general: bool = False
 
     def line(self, where: str = "aws") -> str:
         """ "Fix: …", with the free way on aws; in local everything is free already."""
@@ -88,7 +88,7 @@ class Entry:
         if not found:
             return None
         words = {name: text or "" for name, text in found.groupdict().items()}
-        return Fix(self.id, self.fix.format(**words), self.free, self.source)
+        return Fix(self.id, self.fix.format(**words), self.free, self.source, self.general)
 
 
 def said_by(error, service: str = "") -> Said:

@@ -61,8 +61,8 @@ ROWS = (
     ),
     Entry(
         "bedrock-role", "call", r"Could not assume provided IAM role",
-        "take a role that bedrock.amazonaws.com may assume, with your account as aws:SourceAccount: "
-        "bedrock_jobs.ensure_role makes one, as bedrock.role_arn: null in config.yaml does",
+        "take a role that Bedrock may assume: bedrock_jobs.ensure_role() makes one, as bedrock.role_arn: "
+        "null in config.yaml does",
         BEDROCK_ROLE, service="bedrock",
     ),
     Entry(

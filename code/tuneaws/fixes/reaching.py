@@ -84,7 +84,7 @@ ROWS = (
         COMMON, code="InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId",
     ),
     Entry(
-        "throttled", "call", r"Rate exceeded|Reduce your request rate|SlowDown|reduce your request rate",
+        "throttled", "call", r"Rate exceeded|Too many requests|SlowDown|[Rr]educe your request rate",
         "wait a minute and run the cell again: every client here has retried it already",
         "https://docs.aws.amazon.com/general/latest/gr/api-retries.html, 2026-11",
         code="Throttling|ThrottlingException|ThrottledException|RequestLimitExceeded|SlowDown|"

@@ -6,6 +6,8 @@ import json
 
 from botocore.exceptions import ClientError
 
+from tuneaws import fixes
+
 LOG_GROUP = "/aws/sagemaker/Endpoints/"  # + the endpoint's name; a stream is <variant>/<instance>
 # (https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html, 2026-11)
 
@@ -16,6 +18,7 @@ class InvocationError(ClientError):
     status     HTTP status that the container gave: 4xx if it did not like the request, 5xx if it failed
     said       its own words
     log_group  where in CloudWatch Logs to look
+    fix        the tuneaws.fixes.Fix, None where the table has none
     """
 
     def __init__(self, endpoint_name: str, error: ClientError):
@@ -23,6 +26,7 @@ class InvocationError(ClientError):
         self.status = error.response.get("OriginalStatusCode")
         self.said = words_of(error.response.get("OriginalMessage") or error.response["Error"]["Message"])
         self.log_group = LOG_GROUP + endpoint_name
+        self.fix = fixes.find(error, "sagemaker-runtime")
         whose = "the request" if self.status and self.status < 500 else "inference.py"
         self.args = (
             f"endpoint {endpoint_name} answered {self.status or 'an error'}: {self.said}\n"

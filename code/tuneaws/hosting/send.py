@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from tuneaws.estimator.send import QuotaError
+from tuneaws.estimator.send import quota_error
 
 SAME_IF = ("ExecutionRoleArn", "PrimaryContainer", "Containers", "VpcConfig", "EnableNetworkIsolation")
 
@@ -57,12 +57,8 @@ def create_endpoint(sm, request: dict, config: dict) -> None:
     except ClientError as err:
         if err.response["Error"]["Code"] != "ResourceLimitExceeded":
             raise
-        instance = config["ProductionVariants"][0].get("InstanceType", "the instances")
-        raise QuotaError(
-            f"{err.response['Error']['Message']}\n"
-            f'Fix: ask for more in Service Quotas ("{instance} for endpoint usage"),\n'
-            'or set WHERE = "local" and go on for free.'
-        ) from err
+        instance_type = config["ProductionVariants"][0].get("InstanceType")
+        raise quota_error(err, instance_type, "endpoint usage") from err
 
 
 def ensure_group(sm, name: str) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import ClientError
 
+from tuneaws import fixes
 from tuneaws.hosting.errors import LOG_GROUP
 from tuneaws.logs import LogReader, log_lines
 
@@ -78,9 +79,7 @@ def failed(description: dict, last_lines: list[str]) -> ValueError:
     name, status = description["EndpointName"], description["EndpointStatus"]
     reason = description.get("FailureReason", "(AWS gave no reason)")
     capacity = "CapacityError" in reason
-    fix = "mend the script or the image and deploy again"
-    if capacity:
-        fix = "another instance type or region, or try later"
+    fix = fixes.advice(fixes.of_job(reason, last_lines), "mend the script or the image and deploy again")
     still = f'Delete it: HuggingFacePredictor("{name}").delete_endpoint()'
     if status == "InService":
         still = f"It serves {description['EndpointConfigName']} as before"
