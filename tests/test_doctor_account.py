@@ -216,22 +216,25 @@ def test_a_bucket_in_another_region_fails(patient):
 
 
 def test_every_quota_of_the_configuration_is_judged_by_its_name(patient):
-    names = {"quota: " + name for name in (TRAINING, SPOT, "ml.g5.xlarge for endpoint usage")}
-    assert {one.name: one.status for one in patient.every("quotas")} == dict.fromkeys(names, "pass")
+    found = patient.every("quotas")
+    assert [(one.name, one.status) for one in found] == [
+        ("training quota", "pass"), ("spot quota", "pass"), ("endpoint quota", "pass")]
+    assert found[2].seen == "ml.g5.xlarge for endpoint usage: 20, the lessons take 1"
     with patient.rehearse("quotas.json", {TRAINING: 0, SPOT: 0}):
-        judged = {one.name.removeprefix("quota: "): one for one in patient.every("quotas", lessons="04")}
-        spot = {one.name.removeprefix("quota: "): one.status
-                for one in patient.every("quotas", lessons="04", **{"sagemaker.spot": True})}
-    assert {name: one.status for name, one in judged.items()} == {TRAINING: "fail", SPOT: "warn"}
-    assert_says(judged[TRAINING], "fail", "0, the lessons take 1")
-    assert "us-east-1.console.aws.amazon.com" in judged[TRAINING].fix
-    assert spot == {TRAINING: "warn", SPOT: "fail"}
+        training, spot = patient.every("quotas", lessons="04")
+        by_spot = patient.every("quotas", lessons="04", **{"sagemaker.spot": True})
+        here = patient.every("quotas", lessons="04", where="local")[0]
+    assert_says(training, "fail", f"{TRAINING}: 0, the lessons take 1")
+    assert "us-east-1.console.aws.amazon.com" in training.fix
+    assert_says(spot, "warn", "only with sagemaker.spot: true")
+    assert [one.status for one in by_spot] == ["warn", "fail"]
+    assert here.status == "fail" and "quotas.json" in here.fix
     assert patient.every("quotas", lessons="00") == [], "lesson 00 rents nothing"
 
 
 def test_a_warm_pool_and_an_unknown_type_are_asked_for_too(patient):
     warm = patient.every("quotas", lessons="04", **{"sagemaker.keep_alive_s": 60})
-    assert [one.name for one in warm][-1] == "quota: ml.g5.xlarge for training warm pool usage"
+    assert_says(warm[-1], "pass", "ml.g5.xlarge for training warm pool usage")
     odd = patient.every("quotas", lessons="04", **{"sagemaker.instance_type": "ml.x99.large"})
     assert {one.status for one in odd} == {"warn"} and "may not have ml.x99.large at all" in odd[0].seen
 

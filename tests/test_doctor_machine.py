@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from tuneaws import config, doctor, roles
 from tuneaws.doctor import lessons, machine, models, packages, running
 from tuneaws.doctor.check import Subject
+from tuneaws.policies import lessons as recorded
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "hf_" + "t" * 20  # shorter than a real one
@@ -235,6 +236,14 @@ def test_without_credentials_the_rest_is_not_looked_at(same_environment, monkeyp
     assert f"warn  {len(checks) - 1} checks " in shown and shown.endswith("ready for aws: no\n")
 
 
+def test_what_the_lessons_need_is_what_a_recorded_run_of_them_called():
+    jobs = set(recorded.needed("sagemaker:CreateTrainingJob"))
+    tunings = set(recorded.needed("bedrock:CreateModelCustomizationJob"))
+    assert jobs and jobs <= set(lessons.PARTS[lessons.TRAINING])
+    assert tunings and tunings <= set(lessons.PARTS[lessons.BEDROCK])
+    assert set(recorded.needed("sagemaker:CreateEndpoint")) == set(lessons.PARTS[lessons.ENDPOINT])
+
+
 def test_lessons_are_named_by_numbers_and_ranges():
     assert lessons.chosen("00-02,5") == {"00", "01", "02", "05"}
     assert lessons.chosen(None) == set(lessons.numbers()) and len(lessons.numbers()) >= 17
@@ -288,7 +297,7 @@ def test_the_script_speaks_json_and_exits_with_1(gateway, same_environment, caps
     answer = json.loads(capsys.readouterr().out)
     assert (answer["where"], answer["ready"], answer["failed"]) == ("local", False, 1)
     failed = [check["name"] for check in answer["checks"] if check["status"] == "fail"]
-    assert failed == ["quota: ml.g5.xlarge for training job usage"]
+    assert failed == ["training quota"]
     assert script.main(["--lessons", "99"]) == 2
     assert "names no lesson" in capsys.readouterr().err
 

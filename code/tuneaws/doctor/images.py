@@ -32,7 +32,7 @@ def training_image(subject):
 
 def serving_image(subject):
     """The image of endpoints: endpoint.serve, with its versions."""
-    if not lessons.needs(subject.lessons, lessons.ENDPOINT):
+    if not lessons.needs(subject.lessons, lessons.SERVING):
         return None
     return _ask(subject, lambda: _serving(subject.cfg.endpoint, subject.session.region))
 

@@ -8,11 +8,13 @@ import re
 
 from tuneaws.config import course_root
 
-TRAINING, ENDPOINT, BEDROCK, TORCH_HERE = "training", "endpoint", "bedrock", "torch here"
-# Where a job, an endpoint or a customization is started or asked, and where a model runs beside you.
+TRAINING, ENDPOINT, SERVING, BEDROCK, TORCH_HERE = "training", "endpoint", "serving", "bedrock", "torch here"
+# Where a job or a customization is started when there is none yet, where an endpoint is, where an image that
+# serves is named, and where a model runs beside you.
 PARTS = {
     TRAINING: ("04", "05", "06", "07", "08", "09", "10", "11", "12", "16"),
-    ENDPOINT: ("10", "11", "12", "16"),
+    ENDPOINT: ("10", "12"),
+    SERVING: ("10", "11", "12"),
     BEDROCK: ("13", "14", "15", "16"),
     TORCH_HERE: ("03", "04", "11"),
 }

@@ -10,6 +10,9 @@ from tuneaws.doctor import lessons
 from tuneaws.doctor.check import FREE_WAY, failed, passed, warned
 from tuneaws.refusals import QUOTAS
 
+TITLES = {"training job usage": "training", "spot training job usage": "spot", "endpoint usage": "endpoint",
+          "training warm pool usage": "warm pool"}
+
 
 def quotas(subject):
     """One answer for each quota; a spot quota of 0 is only a warning while spot is off."""
@@ -51,16 +54,17 @@ def values(client, names: list) -> dict:
 
 
 def _judge(name: str, limit, count: int, stops: bool, subject):
-    title = f"quota: {name}"
+    kind, _, usage = name.partition(" for ")
+    title = f"{TITLES[usage]} quota"
     if limit is None:
-        kind = name.partition(" ")[0]
-        return warned(f"{subject.session.region} lists no such quota: it may not have {kind} at all",
+        return warned(f"{subject.session.region} lists no {name}: it may not have {kind} at all",
                       f"another instance_type or region in config.yaml, {FREE_WAY}", title)
+    seen = f"{name}: {limit}, the lessons take {count}"
     if limit >= count:
-        return passed(f"{limit}, the lessons take {count}", title)
-    where = "in quotas.json of the local AWS's folder" if subject.local else (
-        f"ask for {count} by that name; it is free and takes hours to days: "
-        f"{QUOTAS.format(region=subject.session.region)}")
-    say = failed if stops else warned
-    unused = "" if stops else ", of use only with sagemaker.spot: true"
-    return say(f"{limit}, the lessons take {count}{unused}", where, title)
+        return passed(seen, title)
+    where = ("here quotas.json in the local AWS's folder rehearses it" if subject.local else
+             QUOTAS.format(region=subject.session.region))
+    fix = f"ask Service Quotas for {count} by that name; it is free and takes hours to days: {where}"
+    if stops:
+        return failed(seen, fix, title)
+    return warned(f"{seen}, of use only with sagemaker.spot: true", fix, title)

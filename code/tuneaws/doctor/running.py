@@ -40,7 +40,7 @@ def run(cfg, session=None, lessons: str | None = None, only=None, home=None) -> 
     home     the local AWS's folder when it is started here; None: the course's own
     Returns  [Check], in the order of MACHINE and ACCOUNT
     """
-    subject = Subject(cfg, session, numbers.chosen(lessons), home)
+    subject = Subject(cfg, session, numbers.chosen(lessons), home or getattr(session, "home", None))
     done = []
     for name, look in MACHINE.items():
         done += _answers(name, look, subject) if _wanted(name, only) else []
