@@ -4,9 +4,11 @@ import datetime
 import functools
 import hashlib
 import json
+import logging
 import signal
 import sqlite3
 import threading
+import types
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from local_server import TRUST, Process, client
+from pocketaws.keeping.store import Store
+from pocketaws.keeping.wholes import Whole, cipher_of
 from urllib3.exceptions import HTTPError
 
 BUCKET, VERSIONED = "kept-objects", "kept-versions"
@@ -39,6 +43,7 @@ class Kept:
     acknowledged: dict = field(default_factory=dict)
     upload: dict = field(default_factory=dict)
     caller: dict = field(default_factory=dict)
+    page: dict = field(default_factory=dict)
     log: str = ""
     files_left: list = field(default_factory=list)
 
@@ -62,6 +67,7 @@ def kept(tmp_path_factory):
         fill_identity(kept)
         fill_the_rest(kept)
         kept.before = {name: look(kept.url) for name, look in LOOKS.items()}
+        kept.page = kept.client("s3").list_objects_v2(Bucket=BUCKET, MaxKeys=1)
         write_until_killed(kept, first)
     damage(home)
     with Process(home, "--port", "0") as second:
@@ -323,6 +329,16 @@ def test_a_multipart_upload_goes_on_after_a_kill(kept):
     assert got["Metadata"] == {"of": "not yet joined"}
 
 
+def test_a_listing_goes_on_after_a_kill(kept):
+    first, s3 = kept.page["Contents"][0]["Key"], kept.client("s3")
+    rest = s3.list_objects_v2(Bucket=BUCKET, ContinuationToken=kept.page["NextContinuationToken"])
+    assert [row["Key"] for row in rest["Contents"]] == [
+        row["Key"] for row in s3.list_objects_v2(Bucket=BUCKET, StartAfter=first)["Contents"]
+    ]
+    with pytest.raises(ClientError, match="The continuation token provided is incorrect"):
+        s3.list_objects_v2(Bucket=BUCKET, ContinuationToken="é")
+
+
 def test_a_damaged_entry_and_a_file_cut_short_cost_their_objects_and_no_more(kept):
     listed = kept.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="damage/")
     assert listed["KeyCount"] == 0
@@ -395,3 +411,15 @@ def test_what_moto_makes_up_of_secrets_is_refused_by_name(kept):
         secrets.list_secret_version_ids(SecretId="kept/token")
     with pytest.raises(ClientError, match="ValidationException.*'name'"):
         client(kept.url, "secretsmanager", parameter_validation=False).create_secret(Name="x" * 513)
+
+
+def test_a_home_whose_key_is_lost_starts_without_what_it_encrypted(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("pocketaws"), "propagate", True)
+    store = Store(tmp_path / "state")
+    held = {"x": types.SimpleNamespace(iter_backends=lambda: [])}
+    Whole(store, "identity", held, cipher=cipher_of(store.folder)).keep()
+    (store.folder / "key").write_bytes(b"not a key")
+    Whole(store, "identity", held, cipher=cipher_of(store.folder)).restore()
+    assert "key is no key" in caplog.text and "the service identity is set aside" in caplog.text
+    assert store.kinds() == []
+    store.close()

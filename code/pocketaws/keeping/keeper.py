@@ -74,11 +74,6 @@ class Keeper:
                 s3_objects.touched.things = None
                 self._keep(call, things, changing)
 
-    def keep_identity(self) -> None:
-        """Keep what was changed in moto's IAM or STS from within this process."""
-        with self._writing:
-            self._wholes["iam"].keep()
-
     def _keep(self, call: calls.Call, things: s3_objects.Touched, changing: bool) -> None:
         if not (changing or things.changed or things.streams):
             return

@@ -8,11 +8,12 @@ moto makes its objects from moto.s3.models.FakeKey and FakeMultipart; install() 
 their place, and KeptS3 in the place of the backend that answers.
 """
 
+import base64
 import os
 import threading
 
 import moto.s3.models as models
-from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
+from moto.s3.exceptions import EntityTooSmall, InvalidContinuationToken, InvalidPart, MalformedXML
 from moto.s3.utils import compute_checksum
 from moto.utilities.utils import md5_hash
 
@@ -207,6 +208,18 @@ class KeptS3(models.S3Backend):
     def get_object(self, bucket_name, key_name, *args, **named):
         noted().keys.add((bucket_name, key_name))
         return super().get_object(bucket_name, key_name, *args, **named)
+
+    def list_objects_v2(self, bucket, prefix, delimiter, continuation_token, start_after, max_keys):
+        """As moto's, with tokens that say where to go on: one from before a restart still does."""
+        if continuation_token:
+            try:
+                start_after = base64.urlsafe_b64decode(continuation_token).decode()
+            except ValueError as err:
+                raise InvalidContinuationToken() from err
+        keys, more, token = super().list_objects_v2(bucket, prefix, delimiter, None, start_after, max_keys)
+        if token:
+            token = base64.urlsafe_b64encode(self._pagination_tokens.pop(token).encode()).decode()
+        return keys, more, token
 
     def put_object(self, bucket_name, key_name, *args, **named):
         noted().changed.add((bucket_name, key_name))

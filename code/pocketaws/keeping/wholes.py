@@ -7,6 +7,7 @@ What is secret (access keys, session tokens, secrets) is encrypted, as it is at 
 home that its owner alone can read, so a copy of the database gives nothing away.
 """
 
+import logging
 import os
 import zlib
 from pathlib import Path
@@ -17,6 +18,8 @@ from moto.iam.models import AWSManagedPolicy, iam_backends
 
 from pocketaws.keeping import pickles
 from pocketaws.keeping.store import Store
+
+log = logging.getLogger("pocketaws")
 
 KIND = "service"
 
@@ -73,7 +76,7 @@ class Whole:
             plain = self._cipher.decrypt(content) if self._cipher else content
             value = pickles.loads(plain, self.find)
         except (pickles.DamagedError, InvalidToken) as err:
-            self._store.set_aside(KIND, self._key, str(err) or "the key in the home does not fit it")
+            self._store.set_aside(KIND, self._key, str(err) or "the home's key is not the one it needs")
             return
         for (service, account, region), state in value["state"].items():
             backend = self._backends[service][account][region]
@@ -113,13 +116,18 @@ class Whole:
 
 
 def cipher_of(folder: Path) -> Fernet:
-    """The home's cipher; its key is made where it is missing. Raises OSError, ValueError for a bad key."""
+    """The home's cipher; its key is made where it is missing, or is no key. Raises OSError."""
     path = folder / "key"
-    if not path.exists():
-        draft = folder / "key.new"
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(Fernet.generate_key())
-        draft.replace(path)
+    try:
+        return Fernet(path.read_bytes())
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        log.warning("%s is no key: what was encrypted with it is set aside", path)
+    draft = folder / "key.new"
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(Fernet.generate_key())
+    draft.replace(path)
     return Fernet(path.read_bytes())
 
 
