@@ -9,7 +9,7 @@ import pytest
 from bedrock_api import BedrockApi, FakeServing
 from hosting_api import container
 from local_server import FakeEngine, FakeHosting, until
-from pocketaws import restart
+from pocketaws import endings, restart
 from pocketaws.bedrock.tables import new_id
 from pocketaws.hub_cache import SHIPPED
 from pocketaws.keeping import cut_off, json_values
@@ -222,9 +222,9 @@ def test_seconds_on_instances_leave_out_the_time_without_them():
     steps = [("Starting", 0), ("Downloading", 10), ("Training", 12), ("Interrupted", 40), ("Starting", 50),
              ("Downloading", 60), ("Training", 61)]  # fmt: skip
     steps = [{"Status": name, "StartTime": start + timedelta(seconds=at)} for name, at in steps]
-    assert restart.on_instances_s(steps, start + timedelta(seconds=100)) == 30 + 40
-    assert restart.on_instances_s(steps[:4], start + timedelta(seconds=100)) == 30
-    assert restart.on_instances_s(steps[:1], start + timedelta(seconds=100)) == 0
+    assert endings.on_instances_s(steps, start + timedelta(seconds=100)) == 30 + 40
+    assert endings.on_instances_s(steps[:4], start + timedelta(seconds=100)) == 30
+    assert endings.on_instances_s(steps[:1], start + timedelta(seconds=100)) == 0
 
 
 def test_json_brings_every_kind_of_value_back():
