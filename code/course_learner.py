@@ -19,15 +19,13 @@ USER = "learner"
 POLICY = "tuneaws-learner"
 
 
-def set_up(session, cfg, user: str = USER, documents: dict | None = None) -> dict:
-    """Make roles, policies, user and key; return the environment variables of the learner's programs.
-
-    documents   instead of what generated() gives
-    """
+def set_up(session, cfg, user: str = USER) -> dict:
+    """Make roles, policies, user and key; return the environment variables of the learner's programs."""
     iam = session.client("iam")
     arn = iam.create_user(UserName=user)["User"]["Arn"]
-    documents = documents or generated(session.account, session.region, arn, cfg)
-    make_roles(iam, session, cfg, documents)
+    documents = generated(session.account, session.region, arn, cfg)
+    bucket = buckets.bucket_name(cfg.project.name, session.account, session.region, arn)
+    make_roles(session, cfg, bucket, documents["execution_role"])
     for number, part in enumerate(policies.split(documents["learner"]), 1):
         name, text = f"{POLICY}-{number}", json.dumps(part)
         made = iam.create_policy(PolicyName=name, PolicyDocument=text, Tags=cfg.project.tag_list())
@@ -49,14 +47,12 @@ def generated(account: str, region: str, learner_arn: str, cfg) -> dict:
     }
 
 
-def make_roles(iam, session, cfg, documents: dict) -> None:
-    """The SageMaker and the Bedrock role with these documents, trusted for this account only."""
-    tags, account = cfg.project.tag_list(), session.account
-    roles.ensure_role(iam, tags=tags, policy=documents["execution_role"], account=account)
-    trust = policies.trust("bedrock", account, cfg.bedrock.region)
-    name = bedrock_role.ROLE_NAME
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust), Tags=tags)
-    roles.ensure_policy(iam, name, bedrock_role.POLICY_NAME, documents["bedrock_role"])
+def make_roles(session, cfg, bucket: str, execution: dict) -> None:
+    """The SageMaker and the Bedrock role for one bucket, trusted for this account only."""
+    iam, account = session.client("iam"), session.account
+    roles.ensure_role(iam, tags=cfg.project.tag_list(), policy=execution, account=account)
+    labels = cfg.project.labels()
+    bedrock_role.ensure_role(iam, account, cfg.bedrock.region, bucket, tags=labels, imports=True)
 
 
 def enforce(url: str, on: bool) -> None:
