@@ -52,11 +52,12 @@ class Session:
         self.caller_arn, self._role_arn, self._clients = caller_arn, role_arn, {}
         calls.install(boto, calls.Facts(where, region, account, caller_arn, home))
 
-    def client(self, service: str):
-        """A boto3 client such as client("s3"), made once."""
-        if service not in self._clients:
-            self._clients[service] = self.boto.client(service, endpoint_url=self.url)
-        return self._clients[service]
+    def client(self, service: str, region: str | None = None):
+        """A boto3 client such as client("s3"), made once. region: another than the session's."""
+        key = (service, region or self.region)
+        if key not in self._clients:
+            self._clients[key] = self.boto.client(service, region_name=key[1], endpoint_url=self.url)
+        return self._clients[key]
 
     @functools.cached_property
     def role_arn(self) -> str:

@@ -51,9 +51,7 @@ def find(session, cfg, regions: list | None = None) -> Found:
 
 def client(session, service: str, region: str = ""):
     """A client of the session for any region; "": its own."""
-    if not region or region == session.region:
-        return session.client(service)
-    return session.boto.client(service, region_name=region, endpoint_url=session.url)
+    return session.client(service, region) if region and region != session.region else session.client(service)
 
 
 def opened(session, kind, region: str = ""):

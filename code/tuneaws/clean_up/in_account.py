@@ -129,8 +129,7 @@ class Budgets:
 
 
 def _open_budgets(session, region: str) -> Budgets:
-    return Budgets(session.boto.client("budgets", region_name="us-east-1", endpoint_url=session.url),
-                   session.account)
+    return Budgets(session.client("budgets", "us-east-1"), session.account)
 
 
 def _budgets(asked: Budgets):
