@@ -5,7 +5,8 @@
 
 A file lives as long as somebody needs it: while an entry of the store names it (blob.kept), or a request that
 began before it was overwritten still reads it. A file that no entry names when the local AWS starts was on
-its way when the last one was killed, and is removed.
+its way when the last one was killed, and is removed. Files are not forced to the disk: one that a power cut
+left shorter than its entry says is found by its size, and its object is set aside.
 """
 
 import logging
@@ -49,7 +50,7 @@ class Blob:
         if not self.kept:
             try:
                 os.unlink(self._files.path(self.name))
-            except (OSError, TypeError):  # gone already, or Python is ending
+            except (OSError, TypeError, AttributeError):  # gone already, or Python is ending
                 pass
 
 
