@@ -5,10 +5,11 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from botocore.exceptions import ClientError
 from doctor_aid import ACCOUNT, NAME, ROOT_ARN, Patient, allow
 from local_server import TRUST
 from tuneaws import buckets, doctor, policies, roles
-from tuneaws.doctor import identity, models, running
+from tuneaws.doctor import identity, models, running, simulating
 from tuneaws.doctor.check import Subject
 
 TRAINING = "ml.g5.xlarge for training job usage"
@@ -157,6 +158,37 @@ def test_with_the_generated_policies_a_learner_passes_and_may_look(patient):
         checks = doctor.run(cfg, learner, only=set(running.ACCOUNT) - {"base model", "budget", "left behind"})
     assert len(checks) >= 17 and doctor.ready(checks)
     assert not [one for one in checks if "could not look" in one.seen or "not seen" in one.seen], checks
+
+
+class MixingRefused:
+    """An IAM that answers as AWS does where actions may not be asked together, and resource by resource."""
+
+    def __init__(self):
+        self.asked = []
+
+    def get_paginator(self, _):
+        return self
+
+    def paginate(self, ActionNames, ResourceArns, **_):
+        self.asked.append(ActionNames)
+        roles_, others = [[a for a in ActionNames if a.startswith("iam:") is iam] for iam in (True, False)]
+        if roles_ and others:
+            raise ClientError({"Error": {"Code": "InvalidInput", "Message": (
+                f"Invalid Input Actions: [{','.join(roles_)}] and [{','.join(others)}] require different "
+                "authorization information.")}}, "SimulatePrincipalPolicy")
+        decisions = {"r1": "allowed", "r2": "implicitDeny"}
+        results = [{"EvalResourceName": arn, "EvalResourceDecision": decisions[arn]} for arn in ResourceArns]
+        yield {"EvaluationResults": [{"EvalActionName": name, "EvalDecision": "implicitDeny",
+                                      "ResourceSpecificResults": results} for name in ActionNames]}
+
+
+def test_actions_that_aws_does_not_simulate_together_are_asked_apart():
+    iam = MixingRefused()
+    document = allow("s3:GetObject", "iam:PassRole", "s3:PutObject", resource=["r1", "r2"])
+    found = simulating.refused(iam, f"arn:aws:iam::{ACCOUNT}:user/a", document)
+    assert iam.asked[1:] == [["iam:PassRole"], ["s3:GetObject", "s3:PutObject"]]
+    assert [(one.action, one.resources, one.everywhere) for one in found] == [
+        (name, ("r2",), False) for name in ("iam:PassRole", "s3:GetObject", "s3:PutObject")]
 
 
 def test_a_role_that_may_not_write_its_results_fails(patient):

@@ -236,6 +236,14 @@ def test_without_credentials_the_rest_is_not_looked_at(same_environment, monkeyp
     assert f"warn  {len(checks) - 1} checks " in shown and shown.endswith("ready for aws: no\n")
 
 
+def test_a_local_aws_that_cannot_start_is_the_first_answer(same_environment, monkeypatch, tmp_path):
+    monkeypatch.setattr(running, "MACHINE", {})
+    (tmp_path / "file").touch()
+    checks = doctor.run(config.load(where="local"), home=tmp_path / "file" / "home")
+    told(checks[0], "fail", "can't be written")
+    assert checks[0].name == "connection" and {check.status for check in checks[1:]} == {"warn"}
+
+
 def test_what_the_lessons_need_is_what_a_recorded_run_of_them_called():
     jobs = set(recorded.needed("sagemaker:CreateTrainingJob"))
     tunings = set(recorded.needed("bedrock:CreateModelCustomizationJob"))

@@ -18,6 +18,9 @@ from botocore.exceptions import ClientError
 from tuneaws.doctor.check import denied
 
 AT_ONCE = 40  # actions in a question; how many AWS takes is not documented, chosen
+# "Invalid Input Actions: [s3:GetObject] and [s3:PutObjectLockConfiguration] require different authorization
+# information.", as reported by several programs that ask (read 2026-11); which actions those are is not said.
+APART = "require different authorization information"
 ASSUMED = re.compile(r"(arn:[\w-]+):sts::(\d+):assumed-role/([^/]+)/.*")
 USER_NAME = "${aws:username}"
 
@@ -66,26 +69,48 @@ def refused(iam, arn: str, document: dict, actions=None, given: dict | None = No
         named = [one for one in as_list(statement.get("Action", [])) if actions is None or one in actions]
         if statement["Effect"] == "Allow" and named:
             resources = [example(one, arn) for one in as_list(statement.get("Resource", "*"))]
-            for one in _ask(iam, arn, named, resources, context(statement.get("Condition", {}), given or {})):
-                results.setdefault(one["EvalActionName"], []).append(one)
+            asked = {"PolicySourceArn": arn, "ResourceArns": resources,
+                     "ContextEntries": context(statement.get("Condition", {}), given or {})}
+            for start in range(0, len(named), AT_ONCE):
+                for action, *answer in _ask(iam, named[start:start + AT_ONCE], asked):
+                    results.setdefault(action, []).append(answer)
     return [_refusal(action, answers) for action, answers in results.items()
-            if any(one["EvalDecision"] != "allowed" for one in answers)]
+            if any(decision != "allowed" for _, decision in answers)]
 
 
 def _refusal(action: str, answers: list) -> Refusal:
-    against = [one for one in answers if one["EvalDecision"] != "allowed"]
-    return Refusal(action, tuple(one.get("EvalResourceName", "*") for one in against),
-                   len(against) == len(answers),
-                   any(one["EvalDecision"] == "explicitDeny" for one in against))
+    against = [(resource, decision) for resource, decision in answers if decision != "allowed"]
+    return Refusal(action, tuple(resource for resource, _ in against), len(against) == len(answers),
+                   any(decision == "explicitDeny" for _, decision in against))
 
 
-def _ask(iam, arn: str, actions: list, resources: list, entries: list) -> list:
-    pages, results = iam.get_paginator("simulate_principal_policy"), []
-    for start in range(0, len(actions), AT_ONCE):
-        asked = {"PolicySourceArn": arn, "ActionNames": actions[start:start + AT_ONCE],
-                 "ResourceArns": resources, "ContextEntries": entries}
-        results += [one for page in pages.paginate(**asked) for one in page["EvaluationResults"]]
-    return results
+def _ask(iam, actions: list, asked: dict) -> list:
+    """[(action, resource, decision)]. AWS refuses some actions beside each other: those are asked apart."""
+    pages = iam.get_paginator("simulate_principal_policy")
+    try:
+        results = [one for page in pages.paginate(ActionNames=actions, **asked)
+                   for one in page["EvaluationResults"]]
+    except ClientError as err:
+        if APART not in err.response["Error"].get("Message", "") or len(actions) == 1:
+            raise
+        groups = _groups(err.response["Error"]["Message"], actions)
+        return [answer for group in groups for answer in _ask(iam, group, asked)]
+    return [answer for one in results for answer in _by_resource(one)]
+
+
+def _groups(message: str, actions: list) -> list:
+    """The groups that AWS's message names, or else each action alone."""
+    groups = [re.split(r"[,\s]+", text.strip()) for text in re.findall(r"\[([^\]]*)\]", message)]
+    named = sorted(action for group in groups for action in group)
+    return groups if len(groups) > 1 and named == sorted(actions) else [[action] for action in actions]
+
+
+def _by_resource(result: dict) -> list:
+    """An EvaluationResult has one decision, or one for each resource."""
+    action, each = result["EvalActionName"], result.get("ResourceSpecificResults")
+    if each:
+        return [(action, one["EvalResourceName"], one["EvalResourceDecision"]) for one in each]
+    return [(action, result.get("EvalResourceName", "*"), result["EvalDecision"])]
 
 
 def example(resource: str, arn: str = "") -> str:
