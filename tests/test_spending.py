@@ -3,17 +3,19 @@
 The sessions here say "aws" and reach a pocketaws whose engines are fakes: nothing runs, and nothing can bill.
 """
 
+import functools
 import json
 from datetime import datetime, timedelta, timezone
 
+import botocore.session
 import hosting_api
 import pytest
 from costs_aid import GPU, LIMITS, configured, session_for
 from training_api import TrainingApi, request_for
 from tuneaws import costs
 from tuneaws.costs import book as books
-from tuneaws.costs import spent
-from tuneaws.endpoints import requests
+from tuneaws.costs import spent, worst_case
+from tuneaws.endpoints import autoscaling, requests
 from tuneaws.prices import PriceError
 
 
@@ -123,10 +125,40 @@ def test_an_endpoint_is_priced_by_its_time_to_live_and_without_one_by_the_month(
     with pytest.raises(PriceError, match="4 x ml.g5.xlarge"):
         sm.update_endpoint_weights_and_capacities(EndpointName=asked["EndpointName"],
                                                   DesiredWeightsAndCapacities=more)
+    target = autoscaling.target_request(asked["EndpointName"], "AllTraffic", 1, 5)
+    with pytest.raises(PriceError, match="5 x ml.g5.xlarge"):
+        paid.client("application-autoscaling").register_scalable_target(**target)
     sm.delete_endpoint(EndpointName=asked["EndpointName"])
     events = [(line["event"], line["what"]) for line in paid.book.entries()]
     assert events == [("made", "endpoint"), ("ended", "endpoint")]
     assert spent.spent_at_most(paid.book.entries()) < 0.01
+
+
+def test_a_tuning_job_costs_as_many_jobs_as_it_may_launch_and_a_grid_each_combination(paid):
+    definition = {"ResourceConfig": GPU, "StoppingCondition": {"MaxRuntimeInSeconds": 900}}
+    ranges = {"CategoricalParameterRanges": [{"Name": "a", "Values": ["1", "2"]},
+                                             {"Name": "b", "Values": ["1", "2", "3"]}]}
+    for limits, usd in (({"MaxNumberOfTrainingJobs": 3}, 3 * 0.352), ({}, 6 * 0.352)):
+        config = {"ResourceLimits": {**limits, "MaxParallelTrainingJobs": 2}, "ParameterRanges": ranges}
+        request = {"HyperParameterTuningJobConfig": config, "TrainingJobDefinition": definition}
+        found = worst_case.of("sagemaker", "CreateHyperParameterTuningJob", request,
+                              worst_case.Asker(paid.boto, "us-east-1"))
+        assert found.usd == pytest.approx(usd)
+
+
+def test_a_warm_pool_that_is_kept_longer_costs_its_seconds(gateway, paid):
+    request = job(gateway)
+    sm = paid.client("sagemaker")
+    sm.create_training_job(**request)
+    with pytest.raises(PriceError, match="at most 7,200 s"):
+        sm.update_training_job(TrainingJobName=request["TrainingJobName"],
+                               ResourceConfig={"KeepAlivePeriodInSeconds": 7200})
+
+
+def test_every_operation_that_the_guard_knows_is_one_of_aws():
+    load = functools.cache(botocore.session.get_session().get_service_model)
+    missing = [call for call in worst_case.BILLS if call[1] not in load(call[0]).operation_names]
+    assert missing == [] and len(worst_case.BILLS) == 39
 
 
 @pytest.mark.parametrize("service, call, request_, words", [

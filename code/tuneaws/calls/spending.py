@@ -47,9 +47,11 @@ class Spending:
     @cached_property
     def guard(self):
         """Asked before each call that bills, on aws."""
+        from tuneaws.costs import spent
         from tuneaws.costs.guard import Guard
 
-        return Guard(self._spent)
+        return Guard(lambda: spent.spent_at_most(self.book.entries()),
+                     lambda: spent.settle(self.book, self._asker(self._facts.region).client))
 
     def add(self, base_classes, **_) -> None:
         """Put itself in front of a client's class: botocore calls _make_api_call for every operation."""
@@ -93,13 +95,6 @@ class Spending:
         if region not in self._askers:
             self._askers[region] = Asker(self._boto, region)
         return self._askers[region]
-
-    def _spent(self, question: bool = False) -> float:
-        from tuneaws.costs import spent
-
-        if not question:  # one request for each job that has not ended: not before each of many questions
-            spent.settle(self.book, self._asker(self._facts.region).client)
-        return spent.spent_at_most(self.book.entries())
 
     def _note(self, client, service: str, operation: str, params: dict, answer: dict, worst) -> None:
         """The line in the book. The call is done: a full disk must not make it look as if it failed."""

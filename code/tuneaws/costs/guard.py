@@ -38,11 +38,12 @@ def at_my_risk():
 class Guard:
     """Holds calls to the budgets of the configuration that was loaded last.
 
-    spent   (question) -> USD that the ledger has on this account, at most
+    spent   () -> USD that the ledger has on this account, at most
+    settle  () -> None: look what has ended since; not asked before each of many questions to a model
     """
 
-    def __init__(self, spent):
-        self._spent, self._lock, self._shown = spent, threading.Lock(), set()
+    def __init__(self, spent, settle=lambda: None):
+        self._spent, self._settle, self._lock, self._shown = spent, settle, threading.Lock(), set()
         self._reserved: dict[int, float] = {}  # of calls that are on their way
 
     def check(self, call: str, worst: Worst, question: bool = False) -> None:
@@ -59,8 +60,10 @@ class Guard:
             raise PriceError(f"{call} could cost {worst.usd:,.2f} USD ({worst.because}), budget_usd allows "
                              f"{cfg.budget_usd:.2f}. Nothing was sent.\nFix: {worst.fix}, or a larger "
                              f"budget_usd in config.yaml,\n{FREE_WAY}")
+        if not question:
+            self._settle()
         with self._lock:
-            so_far = self._spent(question) + sum(self._reserved.values())
+            so_far = self._spent() + sum(self._reserved.values())
             if so_far + worst.usd > cfg.total_budget_usd:
                 raise PriceError(
                     f"{call} could cost {worst.usd:,.2f} USD ({worst.because}), and the course has cost up "

@@ -15,6 +15,7 @@ runs.compare().
 
 import math
 
+from tuneaws.costs.guard import at_my_risk
 from tuneaws.estimator.request import tag_list
 
 SIZES = ("Small", "Medium", "Large")  # teams of up to 25, 50 and 100 people (API_CreateMlflowTrackingServer)
@@ -57,9 +58,10 @@ def create(session, request: dict) -> str:
     refuse_local(session)
     sm = session.client("sagemaker")
     print(f"from here on it is billed until you delete it: {PRICES}")
-    if "TrackingServerName" in request:
-        return sm.create_mlflow_tracking_server(**request)["TrackingServerArn"]
-    return sm.create_mlflow_app(**request)["Arn"]
+    with at_my_risk():  # the price has been said, and no one can say how long it will be there
+        if "TrackingServerName" in request:
+            return sm.create_mlflow_tracking_server(**request)["TrackingServerArn"]
+        return sm.create_mlflow_app(**request)["Arn"]
 
 
 def open_url(session, arn: str) -> str:
