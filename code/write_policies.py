@@ -3,8 +3,9 @@
     python code/write_policies.py --account 123456789012 --bucket tuneaws-123456789012-us-east-1-a1b2c3
     python code/write_policies.py --account 123456789012 --show learner       print one, write nothing
 
-JSON files to build/policies/: learner-1.json, …, instructor-1.json, execution-role.json, bedrock-role.json,
-trust-sagemaker.json, trust-bedrock.json, deny-expensive.json (a service control policy), and template.json:
+JSON files to build/policies/: learner-1.json, …, studio-1.json, instructor-1.json, execution-role.json,
+bedrock-role.json, trust-sagemaker.json, trust-bedrock.json, deny-expensive.json (a service control policy),
+and template.json:
 
     aws cloudformation deploy --template-file build/policies/template.json --stack-name tuneaws \\
         --capabilities CAPABILITY_NAMED_IAM
@@ -38,13 +39,14 @@ def documents(account: str, region: str, bucket: str, cfg, machines=None) -> dic
     whole = {
         "learner": policies.learner(account, region, bucket, name, tags, secret=secret,
                                     bedrock_region=cfg.bedrock.region, **given),
+        "studio": policies.studio(account, region),
         "instructor": policies.instructor(account, region, bucket, name, tags, cfg.bedrock.region),
         "execution_role": policies.execution_role(account, region, bucket, name, secret),
         "bedrock_role": policies.bedrock_role(account, bucket),
     }
     trusts = {"sagemaker": policies.trust("sagemaker", account, region),
               "bedrock": policies.trust("bedrock", account, cfg.bedrock.region)}
-    parts = {f"{who}-{number}": part for who in ("learner", "instructor")
+    parts = {f"{who}-{number}": part for who in ("learner", "studio", "instructor")
              for number, part in enumerate(policies.split(whole[who]), 1)}
     return {
         **parts, "execution-role": whole["execution_role"], "bedrock-role": whole["bedrock_role"],

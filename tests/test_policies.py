@@ -17,6 +17,7 @@ MADE = {
     "execution_role": policies.execution_role(ACCOUNT, REGION, BUCKET),
     "bedrock_role": policies.bedrock_role(ACCOUNT, BUCKET),
     "instructor": policies.instructor(ACCOUNT, REGION),
+    "studio": policies.studio(ACCOUNT, REGION),
     "deny_expensive": policies.deny_expensive(),
 }
 every = pytest.mark.parametrize("name", MADE)
@@ -37,7 +38,7 @@ def test_actions_are_named_one_by_one_and_are_aws_own(name):
     assert len(actions) >= 2
 
 
-@pytest.mark.parametrize("name", ["learner", "execution_role", "bedrock_role", "instructor"])
+@pytest.mark.parametrize("name", ["learner", "execution_role", "bedrock_role", "instructor", "studio"])
 def test_each_action_stands_on_a_resource_that_it_can_be_allowed_on(name):
     checked, wrong = 0, []
     for one in statements(name):
@@ -141,7 +142,7 @@ def test_the_command_writes_every_document(written):
 def test_the_template_has_the_roles_and_what_is_handed_out(written):
     resources = written["template.json"]["Resources"]
     kinds = sorted(one["Type"] for one in resources.values())
-    assert kinds.count("AWS::IAM::Role") == 2 and kinds.count("AWS::IAM::ManagedPolicy") >= 3
+    assert kinds.count("AWS::IAM::Role") == 2 and kinds.count("AWS::IAM::ManagedPolicy") >= 4
     execution = resources["ExecutionRole"]["Properties"]
     assert execution["AssumeRolePolicyDocument"] == written["trust-sagemaker.json"]
     assert execution["Policies"][0]["PolicyDocument"] == written["execution-role.json"]

@@ -4,6 +4,7 @@
     policies.execution_role(account, region, bucket)   what a SageMaker job or endpoint may do
     policies.bedrock_role(account, bucket)             what a customization job may do
     policies.instructor(account, region)               set up, watch, clean up
+    policies.studio(account, region)                   and in SageMaker Studio beside that
     policies.trust("sagemaker", account, region)       who may take a role on
     policies.deny_expensive("ml.p5.*", …)              an SCP: machines that nobody needs here
     policies.actions(["04", "05"])                     the actions that these lessons call
@@ -17,13 +18,14 @@ from tuneaws.policies.documents import (
     execution_role,
     instructor,
     learner,
+    studio,
     trust,
 )
 from tuneaws.policies.grants import split
 from tuneaws.policies.learning import LEARNER
 
 __all__ = ["actions", "bedrock_role", "deny_expensive", "execution_role", "instructor", "learner", "split",
-           "trust"]
+           "studio", "trust"]
 
 
 def actions(lessons=None) -> list:

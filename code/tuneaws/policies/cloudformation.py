@@ -11,12 +11,14 @@ from tuneaws.roles import POLICY_NAME, ROLE_NAME
 
 ROLES = {"ExecutionRole": (ROLE_NAME, POLICY_NAME, "execution_role", "sagemaker"),
          "BedrockRole": (bedrock.ROLE_NAME, bedrock.POLICY_NAME, "bedrock_role", "bedrock")}
+SAYS = {"learner": "What a learner may do", "studio": "What a learner needs in SageMaker Studio beside that",
+        "instructor": "What an instructor may do beside what a learner may"}
 
 
 def template(documents: dict, trusts: dict, tags: dict, name: str = "tuneaws") -> dict:
     """The template as a dict.
 
-    documents   {"learner", "instructor", "execution_role", "bedrock_role": policy documents}
+    documents   {"learner", "studio", "instructor", "execution_role", "bedrock_role": policy documents}
     trusts      {"sagemaker", "bedrock": trust policies}
     tags        {key: value} for the roles: the clean-up finds them by these. CloudFormation gives managed
                 policies no tags (AWS::IAM::ManagedPolicy, 2026-11)
@@ -24,7 +26,7 @@ def template(documents: dict, trusts: dict, tags: dict, name: str = "tuneaws") -
     """
     labels = [{"Key": key, "Value": value} for key, value in tags.items()]
     resources = {logical: _role(*row, documents, trusts, labels) for logical, row in ROLES.items()}
-    for who in ("learner", "instructor"):
+    for who in ("learner", "studio", "instructor"):
         for number, part in enumerate(split(documents[who]), 1):
             resources[f"{who.title()}Policy{number}"] = _policy(f"{name}-{who}-{number}", who, part)
     return {
@@ -44,7 +46,7 @@ def _role(role_name, policy_name, document, service, documents, trusts, labels) 
 
 def _policy(name: str, who: str, part: dict) -> dict:
     return {"Type": "AWS::IAM::ManagedPolicy", "Properties": {
-        "ManagedPolicyName": name, "Description": f"What a {who} may do", "PolicyDocument": part}}
+        "ManagedPolicyName": name, "Description": SAYS[who], "PolicyDocument": part}}
 
 
 def _says(logical: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from tuneaws.bedrock_jobs import role as bedrock
 from tuneaws.policies.executing import EXECUTION
 from tuneaws.policies.grants import document, statements
+from tuneaws.policies.in_studio import STUDIO
+from tuneaws.policies.in_studio import conditions as studio_conditions
+from tuneaws.policies.in_studio import places as studio_places
 from tuneaws.policies.instructing import INSTRUCTOR
 from tuneaws.policies.learning import LEARNER
 from tuneaws.policies.places import MACHINES, conditions, places
@@ -52,6 +55,12 @@ def instructor(account: str, region: str, bucket: str = "tuneaws-*", name: str =
     """What an instructor may do beside what a learner may: set-up, quotas, costs. Give them both policies."""
     found = places(account, region, bucket, name, None, bedrock_region)
     return document(statements(INSTRUCTOR, found, conditions(account, tags, name=name)))
+
+
+def studio(account: str, region: str) -> dict:
+    """What a learner needs beside learner() to work in SageMaker Studio."""
+    found = statements(STUDIO, studio_places(account, region), studio_conditions(account, region))
+    return document(found)
 
 
 def trust(service: str, account: str, region: str) -> dict:
