@@ -23,7 +23,7 @@ from pathlib import Path
 import boto3
 from botocore import exceptions as boto_errors
 
-from tuneaws import buckets, calls, environment, roles, secrets
+from tuneaws import buckets, calls, environment, fixes, roles, secrets
 
 CODE = Path(__file__).resolve().parents[1]
 START_WITHIN_S = 60
@@ -223,19 +223,22 @@ def _connect_aws(region, role_arn) -> Session:
         if boto.region_name is None:
             raise SessionError(f"no region. Fix: connect('aws', region='us-east-1'),\n{FREE_WAY}")
         caller = boto.client("sts").get_caller_identity()
-    except (boto_errors.NoCredentialsError, boto_errors.PartialCredentialsError) as err:
-        raise SessionError("no AWS credentials were found.\nFix: `aws configure sso` or `aws configure` in a "
-                           f"terminal, or work in SageMaker Studio,\n{FREE_WAY}") from err
+    except boto_errors.NoCredentialsError as err:
+        raise _no_session("no AWS credentials were found", err, "`aws configure sso`") from err
     except boto_errors.ProfileNotFound as err:
-        fix = "AWS_PROFILE must name a profile of ~/.aws/config"
-        raise SessionError(f"{err}.\nFix: {fix},\n{FREE_WAY}") from err
+        raise _no_session(str(err), err, "AWS_PROFILE must name a profile of ~/.aws/config") from err
     except boto_errors.ClientError as err:
-        raise SessionError(f"AWS refused these credentials: {err}.\nFix: log in again (`aws sso login`) or "
-                           f"renew the key,\n{FREE_WAY}") from err
+        fix = "log in again (`aws sso login`) or renew the key"
+        raise _no_session(f"AWS refused these credentials: {err}", err, fix) from err
     except boto_errors.BotoCoreError as err:
         fix = "check the network, or `aws sso login`"
-        raise SessionError(f"AWS can't be reached: {err}.\nFix: {fix},\n{FREE_WAY}") from err
+        raise _no_session(f"AWS can't be reached: {err}", err, fix) from err
     return Session("aws", boto.region_name, caller["Account"], boto, caller["Arn"], role_arn=role_arn)
+
+
+def _no_session(what: str, err: Exception, otherwise: str) -> SessionError:
+    """The error of a connect("aws"): what happened, the fix by the table of fixes or `otherwise`."""
+    return SessionError(f"{what}.\nFix: {fixes.advice(fixes.find(err), otherwise)},\n{FREE_WAY}")
 
 
 # --- local

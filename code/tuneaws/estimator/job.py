@@ -50,8 +50,8 @@ class TrainingJob:
                 "estimator.logs(); stop it: estimator.latest_training_job.stop()."
             )
             raise
-        if description["TrainingJobStatus"] == "Failed":
-            raise_if_failed(description, log_lines(client, self.name, TAIL))
+        failed = description["TrainingJobStatus"] == "Failed"
+        raise_if_failed(description, log_lines(client, self.name, TAIL) if failed and show_log else ())
         if last := summary(description):
             print(last)
 
