@@ -6,6 +6,7 @@ that the caller gives; a statement whose condition needs a key that is not given
 is reported. Not evaluated, and so never met: addresses (IpAddress), BinaryEquals.
 """
 
+import functools
 import json
 import re
 from collections.abc import Iterable
@@ -19,14 +20,24 @@ def as_list(value) -> list:
 
 def wildcard_match(pattern: str, text: str, ignore_case: bool = False) -> bool:
     """IAM's wildcards: * for any run of characters, ? for one."""
+    return _compiled(pattern, ignore_case).fullmatch(text) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled(pattern: str, ignore_case: bool) -> re.Pattern:
     expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(expression, text, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
+    return re.compile(expression, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
 def statements(document: str | dict) -> list[dict]:
-    """The statements of a policy document."""
-    content = json.loads(document) if isinstance(document, str) else document
+    """The statements of a policy document; not to be changed."""
+    content = _read(document) if isinstance(document, str) else document
     return as_list(content.get("Statement", []))
+
+
+@functools.lru_cache(maxsize=256)  # a learner's policy has 10,000 characters, and is asked at every call
+def _read(document: str) -> dict:
+    return json.loads(document)
 
 
 def evaluate(documents: Iterable, action: str, resource: str, keys: dict) -> tuple[str, list[str], set[str]]:
