@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from bedrock_api import BedrockApi
 from training_api import TrainingApi, channel, request_for
-from tuneaws import once
+from tuneaws import bedrock_models, once
 
 CODE = {"train.py": "print(1)"}
 
@@ -111,3 +111,15 @@ def test_a_customization_is_found_unless_its_model_was_deleted(tmp_path):
         assert once.tune(session(aws), renamed)["jobArn"] == tuned.arn
         aws.bedrock.delete_custom_model(modelIdentifier=tuned.output_model_arn)
         assert once.tune(session(aws), renamed)["jobName"] == renamed["jobName"]
+
+
+def test_an_import_is_found_unless_its_model_was_deleted(tmp_path):
+    with contextlib.closing(BedrockApi(tmp_path)) as aws:
+        uri, role = aws.put_model("merged"), aws.import_role()
+        asked = bedrock_models.import_request("one", role, uri, {"course": "tuneaws"})
+        first = once.bring_in(session(aws), asked)
+        model = bedrock_models.wait(aws.bedrock, first, show=False)["importedModelArn"]
+        renamed = bedrock_models.import_request("two", role, uri, {"course": "tuneaws"})
+        assert once.bring_in(session(aws), renamed) == first
+        aws.bedrock.delete_imported_model(modelIdentifier=model)
+        assert once.bring_in(session(aws), renamed) != first

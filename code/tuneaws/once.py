@@ -3,6 +3,7 @@
     name = once.fit(session, estimator, channels)          # for estimator.fit(channels, wait=False)
     name = once.start(session, request, SOURCE_DIR)        # for raw_jobs.start(sm, request)
     job = once.tune(session, request)                      # for bedrock_jobs.start(bedrock, request)
+    arn = once.bring_in(session, import_request)           # for bedrock_models.import_model(…)
 
 Whatever was killed in between, the kernel or the local AWS: a job that has completed is not run again, one
 that still runs is the one to watch, one that failed or was stopped is run anew under a new name. Jobs are
@@ -17,11 +18,16 @@ import hashlib
 import json
 from pathlib import Path
 
-from tuneaws import buckets, raw_jobs, training_jobs
+from tuneaws import buckets, training_jobs
+from tuneaws.bedrock_client import carries
 from tuneaws.bedrock_jobs import running
+from tuneaws.bedrock_jobs.tuning import model_is_there
+from tuneaws.bedrock_models.deploying import send
 from tuneaws.runs.hashes import folder_hash
 
 TAG = "made-of"
+DONE_OR_RUNS = ("Completed", "InProgress")
+NAMES = ("TrainingJobName", "jobName", "customModelName", "importedModelName")
 LENGTH = 16  # hexadecimal digits: no two of a billion jobs share them
 
 
@@ -58,6 +64,8 @@ def start(session, request: dict, source_dir, again: bool = False) -> str:
     source_dir  the folder that the job's code was packed from
     Raises      refusals.JobRefused, as raw_jobs.start() does
     """
+    from tuneaws import raw_jobs
+
     sm = session.client("sagemaker")
     key = made_of(session.client("s3"), request, folder_hash(Path(source_dir))["sha256"])
     found = None if again else find(sm, key)
@@ -72,22 +80,44 @@ def tune(session, request: dict, again: bool = False) -> dict:
 
     A job whose model has been deleted counts as none. Raises bedrock_jobs.BedrockJobError
     """
-    from tuneaws.bedrock_jobs.tuning import _model_is_there
-
     bedrock, key = session.client("bedrock"), made_of(session.client("s3"), request)
-    for status in () if again else ("Completed", "InProgress"):
+    for status in () if again else DONE_OR_RUNS:
         for summary in running.find(bedrock, {TAG: key}, status):
             job = running.get(bedrock, summary["jobArn"])
-            if status == "InProgress" or _model_is_there(bedrock, job):
+            if status == "InProgress" or model_is_there(bedrock, job):
                 _say(job["jobName"], status)
                 return job
-    tags = [*request.get("jobTags", []), {"key": TAG, "value": key}]
-    return running.start(bedrock, {**request, "jobTags": tags})
+    return running.start(bedrock, _tagged(request, key))
+
+
+def bring_in(session, request: dict, again: bool = False) -> str:
+    """Send a CreateModelImportJob unless its job has run or runs; return its ARN, for bedrock_models.wait().
+
+    A job whose model has been deleted counts as none. Raises bedrock_models.BedrockModelError
+    """
+    bedrock, key = session.client("bedrock"), made_of(session.client("s3"), request)
+    for status in () if again else DONE_OR_RUNS:
+        pages = bedrock.get_paginator("list_model_import_jobs").paginate(statusEquals=status)
+        for job in (one for page in pages for one in page["modelImportJobSummaries"]):
+            there = status == "InProgress" or _imported_is_there(bedrock, job["importedModelArn"])
+            if there and carries(bedrock, job["jobArn"], {TAG: key}):
+                _say(job["jobName"], status)
+                return job["jobArn"]
+    return send(bedrock, "create_model_import_job", _tagged(request, key), request["jobName"])["jobArn"]
+
+
+def _tagged(request: dict, key: str) -> dict:
+    return {**request, "jobTags": [*request.get("jobTags", []), {"key": TAG, "value": key}]}
+
+
+def _imported_is_there(bedrock, arn: str) -> bool:
+    pages = bedrock.get_paginator("list_imported_models").paginate()
+    return any(one["modelArn"] == arn for page in pages for one in page["modelSummaries"])
 
 
 def find(sm, key: str) -> str | None:
     """The name of the training job of this made_of() that has completed, else of one that runs, else None."""
-    for status in ("Completed", "InProgress"):
+    for status in DONE_OR_RUNS:
         for job in training_jobs.find(sm, {TAG: key}, status):
             _say(job["TrainingJobName"], status)
             return job["TrainingJobName"]
@@ -97,16 +127,18 @@ def find(sm, key: str) -> str | None:
 def made_of(s3, request: dict, code: str = "") -> str:
     """The hash of what decides a job's result, for its tag.
 
-    request  a CreateTrainingJob or CreateModelCustomizationJob; its names may stand in addresses, too
+    request  CreateTrainingJob, CreateModelCustomizationJob or CreateModelImportJob; its names may stand in
+             addresses, too
     code     what tells the code apart: the hash of its folder
     """
     asked = copy.deepcopy(request)
-    names = [asked.pop(name, "") for name in ("TrainingJobName", "jobName", "customModelName")]
+    names = [asked.pop(name, "") for name in NAMES]
     for name in ("CheckpointConfig", "clientRequestToken"):  # of its own for each job
         asked.pop(name, None)
     places = [each["DataSource"]["S3DataSource"]["S3Uri"] for each in asked.get("InputDataConfig", [])
               if "S3DataSource" in each["DataSource"]]  # fmt: skip
     places += [asked[name]["s3Uri"] for name in ("trainingDataConfig",) if name in asked]
+    places += [asked["modelDataSource"]["s3DataSource"]["s3Uri"]] if "modelDataSource" in asked else []
     places += [each["s3Uri"] for each in asked.get("validationDataConfig", {}).get("validators", [])]
     text = json.dumps([asked, code, [_contents(s3, uri) for uri in places]], sort_keys=True, default=str)
     for name in filter(None, names):

@@ -91,7 +91,7 @@ def find_or_tune(cfg, session, bucket: str, rows: dict) -> dict:
             if status == "InProgress":
                 print(f"model: {job['jobName']} tunes it already")
                 job = watch(bedrock, job["jobArn"], poll_s=0.5 if session.where == "local" else 30)
-            if job["status"] == "Completed" and _model_is_there(bedrock, job):
+            if job["status"] == "Completed" and model_is_there(bedrock, job):
                 print(f"model: from {job['jobName']}")
                 return job
     if session.where == "aws":
@@ -111,7 +111,7 @@ def find_or_tune(cfg, session, bucket: str, rows: dict) -> dict:
     return job
 
 
-def _model_is_there(bedrock, job: dict) -> bool:
+def model_is_there(bedrock, job: dict) -> bool:
     """Whether a job's model has not been deleted: the job stays, completed and with its outputModelArn."""
     if "outputModelArn" not in job:
         return False
