@@ -1,6 +1,7 @@
 """What a learner may do: every call of the lessons, on what carries the course's name, and no more.
 
-A learner makes no roles, no users and no policies: the set-up does (the instructor, or CloudFormation). Each
+A learner makes no roles, no users and no policies: the set-up does (the instructor, or CloudFormation). Nor
+may a learner buy Bedrock throughput by the hour, or have an endpoint scale itself: no lesson does. Each
 action is here because a recorded lesson called it (lessons.json), or for the reason beside it.
 """
 
@@ -47,7 +48,12 @@ EXPERIMENTS = on("experiments", """
 TRACKING = because(AWS_ONLY + "lesson 09 with managed MLflow", "mlflow", """
     sagemaker:CreateMlflowApp sagemaker:DescribeMlflowApp sagemaker:DeleteMlflowApp
     sagemaker:CreatePresignedMlflowAppUrl sagemaker:CallMlflowAppApi
-""") + because(AWS_ONLY + "lesson 09 with managed MLflow", "*", "sagemaker:ListMlflowApps")
+""") + because(AWS_ONLY + "the same on a server of your own", "mlflow-servers", """
+    sagemaker:CreateMlflowTrackingServer sagemaker:DescribeMlflowTrackingServer
+    sagemaker:DeleteMlflowTrackingServer sagemaker:CreatePresignedMlflowTrackingServerUrl
+""") + because(AWS_ONLY + "lesson 09 with managed MLflow", "*", """
+    sagemaker:ListMlflowApps sagemaker:ListMlflowTrackingServers
+""")
 REGISTRY = on("registry", """
     sagemaker:CreateModelPackageGroup sagemaker:DescribeModelPackageGroup sagemaker:CreateModelPackage
     sagemaker:DescribeModelPackage sagemaker:UpdateModelPackage sagemaker:ListModelPackages
@@ -66,7 +72,9 @@ LISTS = on("*", """
     sagemaker:ListEndpointConfigs sagemaker:ListEndpoints sagemaker:ListNotebookInstances
     cloudwatch:GetMetricStatistics
 """)
-LOGS = on("logs", "logs:DescribeLogStreams logs:GetLogEvents")
+LOGS = on("logs", "logs:DescribeLogStreams logs:GetLogEvents") + because(
+    CLEAN + "with --logs", "own-logs", "logs:DeleteLogStream logs:DeleteLogGroup") + because(
+    CLEAN + "with --logs", "*", "logs:DescribeLogGroups")
 PASS = (
     Grant("iam:PassRole", ("execution-role",), "to-sagemaker"),
     Grant("iam:PassRole", ("bedrock-role",), "to-bedrock"),
@@ -92,14 +100,16 @@ CHECKS = because(DOCTOR + "what you and the roles may do", "who-is-asked", """
     servicequotas:ListServiceQuotas servicequotas:ListAWSDefaultServiceQuotas
     bedrock:GetFoundationModelAvailability
 """) + because(DOCTOR + "the image exists", "images", "ecr:DescribeImages") + because(
-    MONEY + "the list price of a step", "*", "pricing:GetProducts") + because(
+    MONEY + "the list price of a step, and whose things bill", "*", """
+    pricing:GetProducts sagemaker:Search
+""") + because(
     MONEY + "your budget, with an alert", "budget", """
     budgets:ViewBudget budgets:ModifyBudget budgets:TagResource budgets:ListTagsForResource
 """)
 SECRET = because("the token of a gated model: secrets.keep_token()", "secret", """
     secretsmanager:CreateSecret secretsmanager:PutSecretValue secretsmanager:DescribeSecret
     secretsmanager:TagResource secretsmanager:DeleteSecret
-""")
+""") + because(CLEAN + "looks for secrets with the course's tag", "*", "secretsmanager:ListSecrets")
 
 LEARNER = (*BUCKET, *OBJECTS, *TRAINING, *EXPERIMENTS, *TRACKING, *REGISTRY, *HOSTING, *TAGS, *LISTS, *LOGS,
            *PASS, *BEDROCK, *CHECKS, *SECRET)
