@@ -210,9 +210,11 @@ def test_what_may_not_be_looked_at_is_a_warning_with_the_operation(patient):
     with patient.enforced():
         asked = ("quotas", "training image", "your permissions", "budget")
         every = {check: patient.ask(check, session) for check in asked}
+        hidden = patient.ask("left behind", session)
     assert {one.status for one in every.values()} == {"warn"}, every
     assert "could not look: ListServiceQuotas: AccessDenied" in every["quotas"].seen
     assert "it only reads" in every["quotas"].fix
+    assert_says(hidden, "warn", "not seen, as it may not be listed: ")
 
 
 # --- what the lessons use

@@ -9,7 +9,7 @@ from tuneaws.costs.showing import usd
 from tuneaws.doctor.check import passed, warned
 
 ASK = "ask whoever manages the account for the List actions of those; they only read"
-SHOWN = 3  # names of one kind in a list; the rest is counted
+SHOWN = 10  # names of one kind in a list; the rest is counted
 
 
 def still_billing(subject):
@@ -34,7 +34,8 @@ def left_behind(subject):
     """What carries the course's tags: made by this kit, by whatever run."""
     found = clean_up.find(subject.session, subject.cfg)
     seen = inventory(found)
-    unseen = "".join(f"\nnot seen: {what} in {place or 'this account'}" for what, place, _ in found.unseen)
+    hidden = list(dict.fromkeys(what for what, _, _ in found.unseen))
+    unseen = f"\nnot seen, as it may not be listed: {', '.join(hidden)}" if hidden else ""
     fix = "make clean lists what there is and asks; nothing without the course's tags is touched"
     if not subject.local and any(thing.bills and thing.group == WORK for thing in found):
         return warned(f"{seen}{unseen}", fix)
