@@ -44,11 +44,18 @@ def test_a_completed_job_is_found_a_running_one_too_and_a_failed_one_is_run_agai
     assert once.start(session(aws), second, source) == first["TrainingJobName"], "it runs"
     aws.job(first["TrainingJobName"]).fail("InternalServerError: the local AWS ended")
     assert once.start(session(aws), second, source) == second["TrainingJobName"]
+    model = f"out/{second['TrainingJobName']}/output/model.tar.gz"
+    aws.client("s3").put_object(Bucket="learner", Key=model, Body=b"m")
+    aws.job(second["TrainingJobName"]).model_artifacts = f"s3://learner/{model}"
     aws.job(second["TrainingJobName"]).move("Completed")
     third = request(aws)
     assert once.start(session(aws), third, source) == second["TrainingJobName"]
     assert "has done this already: no second job" in capsys.readouterr().out
     assert once.start(session(aws), third, source, again=True) == third["TrainingJobName"]
+    aws.job(third["TrainingJobName"]).fail("no")
+    aws.client("s3").delete_object(Bucket="learner", Key=model)
+    fourth = request(aws)
+    assert once.start(session(aws), fourth, source) == fourth["TrainingJobName"], "the model is gone"
 
 
 def test_another_byte_of_the_data_or_the_code_another_machine_or_another_lesson_is_another_job(aws, source):

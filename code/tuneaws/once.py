@@ -46,7 +46,7 @@ def fit(session, estimator, inputs, again: bool = False) -> str:
     folder = Path(estimator.source_dir or ".")
     code = folder_hash(folder)["sha256"] if folder.is_dir() else str(estimator.source_dir)
     key = made_of(session.client("s3"), request, code)
-    found = None if again else find(session.client("sagemaker"), key)
+    found = None if again else find(session, key)
     if found:
         estimator.latest_training_job = TrainingJob(estimator.sagemaker_session, found)
         return found
@@ -66,11 +66,11 @@ def start(session, request: dict, source_dir, again: bool = False) -> str:
     """
     from tuneaws import raw_jobs
 
-    sm = session.client("sagemaker")
     key = made_of(session.client("s3"), request, folder_hash(Path(source_dir))["sha256"])
-    found = None if again else find(sm, key)
+    found = None if again else find(session, key)
     if found:
         return found
+    sm = session.client("sagemaker")
     raw_jobs.start(sm, {**request, "Tags": [*request.get("Tags", []), {"Key": TAG, "Value": key}]})
     return request["TrainingJobName"]
 
@@ -115,12 +115,19 @@ def _imported_is_there(bedrock, arn: str) -> bool:
     return any(one["modelArn"] == arn for page in pages for one in page["modelSummaries"])
 
 
-def find(sm, key: str) -> str | None:
-    """The name of the training job of this made_of() that has completed, else of one that runs, else None."""
+def find(session, key: str) -> str | None:
+    """The name of the training job of this made_of() that has completed, else of one that runs, else None.
+
+    A job whose model has been deleted from S3 counts as none.
+    """
+    sm, s3 = session.client("sagemaker"), session.client("s3")
     for status in DONE_OR_RUNS:
         for job in training_jobs.find(sm, {TAG: key}, status):
-            _say(job["TrainingJobName"], status)
-            return job["TrainingJobName"]
+            name = job["TrainingJobName"]
+            artifacts = training_jobs.get(sm, name).get("ModelArtifacts", {})
+            if all(_contents(s3, uri) for uri in artifacts.values()):
+                _say(name, status)
+                return name
     return None
 
 
