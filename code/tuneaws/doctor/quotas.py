@@ -62,9 +62,9 @@ def _judge(name: str, limit, count: int, stops: bool, subject):
     seen = f"{name}: {limit}, the lessons take {count}"
     if limit >= count:
         return passed(seen, title)
-    where = ("here quotas.json in the local AWS's folder rehearses it" if subject.local else
-             QUOTAS.format(region=subject.session.region))
-    fix = f"ask Service Quotas for {count} by that name; it is free and takes hours to days: {where}"
+    fix = f"ask Service Quotas for {count} by that name; it is free and takes hours to days"
+    fix += ("; here quotas.json in the local AWS's folder rehearses it" if subject.local else
+            f": {QUOTAS.format(region=subject.session.region)}")
     if stops:
         return failed(seen, fix, title)
     return warned(f"{seen}, of use only with sagemaker.spot: true", fix, title)
