@@ -18,7 +18,7 @@ from pathlib import Path
 def main(argv: list | None = None) -> int:
     """Tune, draw, report; return the exit status: 1 if the job failed, 2 if nothing was started."""
     args = parse(argv)
-    from tuneaws import bedrock_data, bedrock_jobs, buckets, config, data, prices, session
+    from tuneaws import bedrock_data, bedrock_jobs, buckets, config, costs, data, prices, session
 
     refusals = (config.ConfigError, session.SessionError, buckets.BucketError, data.DataError,
                 prices.PriceError, bedrock_data.BedrockDataError, bedrock_jobs.BedrockJobError)
@@ -28,7 +28,8 @@ def main(argv: list | None = None) -> int:
         aws.summary()
         name = args.watch or tune(aws, cfg, args)
         poll_s = 0.5 if cfg.where == "local" else 10
-        return report(aws, bedrock_jobs.watch(aws.client("bedrock"), name, poll_s), args.out)
+        with costs.then_still_billing(aws, cfg):
+            return report(aws, bedrock_jobs.watch(aws.client("bedrock"), name, poll_s), args.out)
     except refusals as err:
         print(f"{type(err).__name__}: {err}", file=sys.stderr)
         return 2

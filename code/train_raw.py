@@ -20,7 +20,7 @@ from pathlib import Path
 def main(argv: list | None = None) -> int:
     """Train, draw, report; return the exit status."""
     args = parse(argv)
-    from tuneaws import buckets, config, data, launch, prices, roles, session, training_jobs
+    from tuneaws import buckets, config, costs, data, launch, prices, roles, session, training_jobs
     from tuneaws.sizing import catalogue
 
     wrong = (config.ConfigError, session.SessionError, buckets.BucketError, data.DataError, prices.PriceError,
@@ -38,7 +38,8 @@ def main(argv: list | None = None) -> int:
     if args.print:
         return 0
     try:
-        return run(aws, request, cost, args)
+        with costs.then_still_billing(aws, cfg):
+            return run(aws, request, cost, args)
     except training_jobs.JobError as err:
         print(f"{type(err).__name__}: {err}", file=sys.stderr)
         return 1

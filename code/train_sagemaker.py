@@ -17,7 +17,7 @@ from pathlib import Path
 def main(argv: list | None = None) -> int:
     """Train, draw, report; return the exit status: 1 if the job failed, 2 if nothing was started."""
     args = parse(argv)
-    from tuneaws import buckets, config, data, launch, prices, roles, session
+    from tuneaws import buckets, config, costs, data, launch, prices, roles, session
 
     refusals = (config.ConfigError, session.SessionError, buckets.BucketError, data.DataError,
                 prices.PriceError, roles.RoleError)
@@ -26,9 +26,10 @@ def main(argv: list | None = None) -> int:
         aws = launch.connect(cfg, args.home)
         aws.summary()
         price = agreed_price(aws, cfg, args.yes) if cfg.where == "aws" else None
-        bucket = launch.ensure_bucket(cfg, aws)
-        channels = upload(aws.client("s3"), bucket, cfg, args.out)
-        job = train(aws, bucket, channels, cfg, price)
+        with costs.then_still_billing(aws, cfg):
+            bucket = launch.ensure_bucket(cfg, aws)
+            channels = upload(aws.client("s3"), bucket, cfg, args.out)
+            job = train(aws, bucket, channels, cfg, price)
     except refusals as err:
         print(f"{type(err).__name__}: {err}", file=sys.stderr)
         return 2

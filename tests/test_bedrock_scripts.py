@@ -170,7 +170,8 @@ def test_the_script_sends_checked_files_and_draws_a_falling_loss(tuned, local_aw
     assert sent[0]["baseModelIdentifier"] == MODEL and sent[0]["hyperParameters"]["epochCount"] == "3"
     bucket, _, key = sent[0]["trainingDataConfig"]["s3Uri"].removeprefix("s3://").partition("/")
     body = tuned.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    assert len(body.splitlines()) == 48 and sent[0]["jobTags"] == [{"key": "course", "value": "tuneaws"}]
+    assert len(body.splitlines()) == 48 and {"key": "course", "value": "tuneaws"} in sent[0]["jobTags"]
+    assert "by the month: " in out and f"custom model {tuned.job['jobName']}" not in out  # of other tags
 
 
 def test_a_job_can_be_watched_again_by_its_name(tuned, local_aws, monkeypatch, capsys, tmp_path):

@@ -151,9 +151,9 @@ def test_a_price_that_nobody_knows_is_said_and_makes_the_sum_a_lower_bound():
 # --- the ledger
 
 
-def test_the_ledger_joins_its_book_with_what_aws_says_of_it(full, local, tmp_path):
+def test_the_ledger_joins_its_book_with_what_aws_says_of_it(full, local):
     begun = datetime.now(timezone.utc) - timedelta(hours=3)
-    pages = book.Book(tmp_path / "ledger.jsonl")
+    pages = book.Book.of(local)
     tags = {"learner": "ana", "lesson": "10_y"}
     pages.add({"event": "made", "at": begun.isoformat(), "what": "endpoint configuration", "name": "c",
                "arn": None, "machines": [["ml.g5.xlarge", 2]], **tags})

@@ -31,7 +31,7 @@ def gateway(tmp_path_factory):
 def paid(gateway, tmp_path, monkeypatch):
     """A session on "aws" with budgets of 2 and 20 USD; .book is its ledger's."""
     session = session_for("aws", gateway, tmp_path, monkeypatch)
-    session.cfg, session.book = configured("aws"), books.Book(tmp_path / "ledger.jsonl")
+    session.cfg, session.book = configured("aws"), books.Book.of(session)
     yield session
     gateway.end_all()
 
@@ -240,6 +240,8 @@ def test_the_book_reads_on_where_it_stopped_and_a_broken_line_costs_that_line(tm
     with book.path.open("ab") as file:
         file.write(b'{"event": "ma\n[1]\n{"no": "event"}\n{"at": "2026-11-22T10:00:00", "event": "made", "wh')
     other = books.Book(book.path)
+    others = books.Book(book.path, "999999999999")
+    assert others.entries() == []
     assert [one["name"] for one in other.entries()] == [one["name"] for one in book.entries()] == ["a"]
     assert book.path.stat().st_mode & 0o777 == 0o600
 

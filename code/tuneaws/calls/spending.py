@@ -40,9 +40,9 @@ class Spending:
     @cached_property
     def book(self):
         """The ledger's file, opened at the first call that is noted."""
-        from tuneaws.costs.book import Book, path_of
+        from tuneaws.costs.book import Book
 
-        return Book(path_of(self._facts))
+        return Book.of(self._facts)
 
     @cached_property
     def guard(self):

@@ -13,8 +13,8 @@
 from tuneaws.costs.billing import still_billing
 from tuneaws.costs.budgets import delete_budget, set_budget, show_budget
 from tuneaws.costs.guard import at_my_risk
-from tuneaws.costs.showing import show_still_billing
+from tuneaws.costs.showing import show_still_billing, then_still_billing
 from tuneaws.costs.spent import ledger, show_ledger
 
 __all__ = ["at_my_risk", "delete_budget", "ledger", "set_budget", "show_budget", "show_ledger",
-           "show_still_billing", "still_billing"]
+           "show_still_billing", "still_billing", "then_still_billing"]

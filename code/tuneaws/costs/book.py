@@ -1,6 +1,6 @@
 """The ledger's file: one JSON line for each thing that was made, deleted, asked or settled.
 
-    book = Book(path_of(facts))             # <course>/.tuneaws/ledger.jsonl, in local <home>/ledger.jsonl
+    book = Book.of(facts)               # <course>/.tuneaws/ledger.jsonl, in local <home>/ledger.jsonl
     book.add({"event": "made", "what": "training job", "name": "tuneaws-1", ...})
     book.entries()
 
@@ -59,14 +59,24 @@ ENDED = {
 
 
 class Book:
-    """The lines of one file. May be used by any thread and any process."""
+    """The lines of one file. May be used by any thread and any process.
 
-    def __init__(self, path: Path):
-        self.path, self._entries, self._at, self._lock = Path(path), [], 0, threading.Lock()
+    account  written into each line, and only its lines are read; None: all of them
+    """
+
+    def __init__(self, path: Path, account: str | None = None):
+        self.path, self._account = Path(path), account
+        self._entries, self._at, self._lock = [], 0, threading.Lock()
+
+    @classmethod
+    def of(cls, facts) -> Book:
+        """The book of these calls. facts: tuneaws.calls.Facts, or a session."""
+        return cls(path_of(facts), facts.account)
 
     def add(self, entry: dict) -> None:
         """Append one entry, with the time if it has none."""
-        line = json.dumps({"at": now(), **entry}, default=str) + "\n"
+        whose = {"account": self._account} if self._account else {}
+        line = json.dumps({"at": now(), **whose, **entry}, default=str) + "\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -86,7 +96,8 @@ class Book:
             whole = new[:new.rfind(b"\n") + 1]
             self._at += len(whole)
             lines = whole.decode("utf-8", "replace").splitlines()
-            self._entries += [entry for line in lines if (entry := _read(line)) is not None]
+            read = [entry for line in lines if (entry := _read(line)) is not None]
+            self._entries += [one for one in read if self._account in (None, one.get("account"))]
             return list(self._entries)
 
 

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from tuneaws.costs.billing import look
 
 ON_AWS = " on AWS"
@@ -18,6 +20,15 @@ ON_AWS = " on AWS"
 def show_still_billing(session, cfg) -> None:
     """Print what of the course bills, or "nothing is billing". Never raises for what is denied."""
     print("\n".join(lines(look(session, cfg), session.where)))
+
+
+@contextlib.contextmanager
+def then_still_billing(session, cfg):
+    """Show what bills at the end of a program's work, however it ends: done, failed or by Ctrl-C."""
+    try:
+        yield
+    finally:
+        show_still_billing(session, cfg)
 
 
 def lines(seen, where: str) -> list:

@@ -21,7 +21,7 @@ from datetime import datetime, timezone
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tuneaws.costs import things
-from tuneaws.costs.book import Book, path_of
+from tuneaws.costs.book import Book
 from tuneaws.costs.showing import usd
 from tuneaws.lesson import table
 
@@ -36,7 +36,7 @@ def ledger(session, cfg) -> list:
     "USD so far"    0.0 in local, where "list price on AWS" has what the same would be; None: not known
     Raises nothing for what is denied: the book has it, without what AWS says.
     """
-    entries = Book(path_of(session)).entries()
+    entries = Book.of(session).entries()
     rows = _made(entries)
     for thing in things.find(session, cfg, entries):
         there = rows.setdefault((thing["what"], thing["name"]), dict.fromkeys(COLUMNS))
