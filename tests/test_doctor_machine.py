@@ -14,7 +14,7 @@ import pytest
 from doctor_aid import Patient, configured
 from packaging.specifiers import SpecifierSet
 from tuneaws import config, doctor, roles
-from tuneaws.doctor import lessons, machine, models, packages, running
+from tuneaws.doctor import lessons, machine, models, packages, running, showing
 from tuneaws.doctor.check import Subject
 from tuneaws.policies import lessons as recorded
 
@@ -252,6 +252,13 @@ def test_what_the_lessons_need_is_what_a_recorded_run_of_them_called():
     assert set(recorded.needed("sagemaker:CreateEndpoint")) == set(lessons.PARTS[lessons.ENDPOINT])
 
 
+@pytest.mark.parametrize(("chosen", "said"), [
+    ("00-05", "lessons 00 to 05 on this machine (training)"), ("00", "lesson 00 on this machine (files)"),
+    ("10,14", "lessons 10, 14 on this machine (training, endpoints, Bedrock)")])
+def test_it_says_what_local_can_do(chosen, said):
+    assert f"local can do: {said}," in showing.verdict([], "local", chosen)
+
+
 def test_lessons_are_named_by_numbers_and_ranges():
     assert lessons.chosen("00-02,5") == {"00", "01", "02", "05"}
     assert lessons.chosen(None) == set(lessons.numbers()) and len(lessons.numbers()) >= 17
@@ -284,7 +291,7 @@ def test_on_a_machine_without_aws_it_is_ready_for_local(tmp_path):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     lines = ran.stdout.splitlines()
     assert lines[-1] == "ready for local: yes"
-    assert "local can do: lessons 00 to" in ran.stdout and "without an account, a network" in ran.stdout
+    assert "local can do: lessons 00 to" in ran.stdout and "(training, endpoints, Bedrock)" in ran.stdout
     assert sum(line.startswith("pass  ") for line in lines) >= 25
     assert not [line for line in lines if line.startswith("fail  ")]
     assert not saw.exists(), f"it tried to reach {saw.read_text()}"

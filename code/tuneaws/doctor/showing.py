@@ -16,6 +16,7 @@ from tuneaws.doctor.check import FAIL, PASS, WARN
 from tuneaws.doctor.running import ready
 from tuneaws.lesson import WIDTH
 
+PARTS = {"training": numbers.TRAINING, "endpoints": numbers.ENDPOINT, "Bedrock": numbers.BEDROCK}
 COLUMN = 24  # of the checks' names; a longer name has a line of its own
 
 
@@ -61,14 +62,18 @@ def verdict(checks: list, where: str, chosen: str | None = None) -> list:
     took = sum(check.took_s for check in checks)
     said = [f"{count[PASS]} passed, {count[WARN]} to look at, {count[FAIL]} failed, in {took:.1f} s"]
     if where == "local" and ready(checks):
-        said.append(f"local can do: {_range(chosen)} on this machine, training, endpoints and Bedrock")
-        said.append("              included, without an account, a network or a GPU, and free")
+        found = numbers.chosen(chosen)
+        parts = [name for name, part in PARTS.items() if numbers.needs(found, part)]
+        said.append(f"local can do: {_named(sorted(found))} on this machine ({', '.join(parts or ['files'])}),")
+        said.append("              without an account, a network or a GPU, and free")
     return [*said, f"ready for {where}: {'yes' if ready(checks) else 'no'}"]
 
 
-def _range(chosen: str | None) -> str:
-    found = sorted(numbers.chosen(chosen))
-    return f"lessons {found[0]} to {found[-1]}" if len(found) > 1 else f"lesson {found[0]}"
+def _named(found: list) -> str:
+    """ ["00", "01", "02"] → "lessons 00 to 02"; with gaps each by its number."""
+    if len(found) > 2 and int(found[-1]) - int(found[0]) == len(found) - 1:
+        return f"lessons {found[0]} to {found[-1]}"
+    return f"lesson{'s' * (len(found) > 1)} {', '.join(found)}"
 
 
 def as_dict(checks: list, where: str) -> dict:
