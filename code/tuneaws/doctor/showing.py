@@ -63,8 +63,8 @@ def verdict(checks: list, where: str, chosen: str | None = None) -> list:
     said = [f"{count[PASS]} passed, {count[WARN]} to look at, {count[FAIL]} failed, in {took:.1f} s"]
     if where == "local" and ready(checks):
         found = numbers.chosen(chosen)
-        parts = [name for name, part in PARTS.items() if numbers.needs(found, part)]
-        said.append(f"local can do: {_named(sorted(found))} on this machine ({', '.join(parts or ['files'])}),")
+        parts = [name for name, part in PARTS.items() if numbers.needs(found, part)] or ["files"]
+        said.append(f"local can do: {_named(sorted(found))} on this machine ({', '.join(parts)}),")
         said.append("              without an account, a network or a GPU, and free")
     return [*said, f"ready for {where}: {'yes' if ready(checks) else 'no'}"]
 
