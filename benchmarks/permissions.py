@@ -1,4 +1,4 @@
-"""Is every action of the policies needed? Take one away at a time, and see a lesson fail.
+"""Is every action of the policies needed? Take it away, and see a lesson fail.
 
     python benchmarks/permissions.py                      all of it, on a home of its own: about 25 minutes
     python benchmarks/permissions.py --minutes 10         stop then; the next run goes on from there
@@ -6,8 +6,9 @@
 
 1. Each lesson runs as the learner of code/course_learner.py: the generated policies, enforced. The record
    says which actions it asked for, and when.
-2. Each action that a lesson asked for is taken out of its policy, and the lesson that asks for it soonest
-   runs again on the same home, until it fails. Where nothing fails, the table says why.
+2. Each lesson runs again on the same home, without the actions that it asked for and that made no lesson fail
+   yet. Where it fails, IAM's message names the one action that it lacks: that one is put back, the cell runs
+   again, and so on to the end of the lesson. Where nothing fails, the table says why.
 What was seen is kept in build/permissions/. Writes benchmarks/permissions.md, tuneaws/policies/lessons.json.
 """
 
@@ -23,10 +24,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "code"), str(ROOT / "benchmarks")]
 
 import permissions_record as record  # noqa: E402
+import permissions_removal  # noqa: E402
 
+# IAM takes no policy without a statement.
+NOTHING = {"Effect": "Deny", "Action": ["sts:GetFederationToken"], "Resource": "*"}
 GIVEN = {"04_huggingface_estimator": {"MAX_STEPS": 60}}  # of 200: its calls are tried, not its loss
-SLACK_S = 40  # a lesson that has not asked for the action so much after it did before will not
-TRIES = 2  # lessons to try for one action
 
 
 class Account:
@@ -63,7 +65,10 @@ class Account:
         from tuneaws import policies, roles
         from tuneaws.bedrock_jobs import role as bedrock_role
 
-        for number, part in enumerate(policies.split(documents["learner"]), 1):
+        attached = self.iam.list_attached_user_policies(UserName=course_learner.USER)["AttachedPolicies"]
+        parts = policies.split(documents["learner"])
+        parts += [{"Version": "2012-10-17", "Statement": [NOTHING]}] * (len(attached) - len(parts))
+        for number, part in enumerate(parts, 1):
             arn = f"arn:aws:iam::{self.session.account}:policy/{course_learner.POLICY}-{number}"
             old = self.iam.list_policy_versions(PolicyArn=arn)["Versions"]
             self.iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(part), SetAsDefault=True)
@@ -74,25 +79,25 @@ class Account:
         for which, names in own.items():
             roles.ensure_policy(self.iam, *names, documents[which])
 
-    def without(self, policy: str, action: str) -> dict:
-        """The documents, less one action of one policy."""
+    def put_without(self, missing: set) -> None:
+        """Have the policies lack these actions: {"learner s3:GetObject"}."""
         made = json.loads(json.dumps(self.documents))
-        kept = []
-        for statement in made[policy]["Statement"]:
-            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-            statement["Action"] = [each for each in actions if each != action]
-            kept += [statement] if statement["Action"] else []
-        made[policy]["Statement"] = kept
-        return made
+        for policy, document in made.items():
+            for statement in document["Statement"]:
+                given = statement["Action"]
+                actions = given if isinstance(given, list) else [given]
+                statement["Action"] = [each for each in actions if f"{policy} {each}" not in missing]
+            document["Statement"] = [each for each in document["Statement"] if each["Action"]] or [NOTHING]
+        self.put(made)
 
 
-def record_lessons(account: Account, out: Path, deadline: float) -> None:
+def record_lessons(account: Account, out: Path, deadline: float, only: str | None = None) -> None:
     """Run each lesson that did not pass yet, in order; note when it began and how it ended."""
     import lesson_files
     import run_course
 
     seen = record.load(out / "lessons.json", {})
-    lessons = lesson_files.find_lessons(ROOT / "notebooks")
+    lessons = lesson_files.find_lessons(ROOT / "notebooks", only)
     chosen = lesson_files.parameters_for(lessons, None)
     for path in lessons:
         name = path.stem
@@ -108,45 +113,25 @@ def record_lessons(account: Account, out: Path, deadline: float) -> None:
 
 
 def remove(account: Account, out: Path, deadline: float) -> None:
-    """Take away each action that a lesson asked for, one at a time."""
+    """Run the lessons again without the actions that they asked for; put each back where it made one fail."""
     removals = record.load(out / "removals.json", {})
     asked = record.load(out / "asked.json", {})
-    for key, lessons in sorted(asked.items(), key=lambda row: min(use["after_s"] for use in row[1].values())):
-        policy, action = key.split(" ")
-        if key in removals or time.monotonic() > deadline:
+    for lesson in sorted({name for uses in asked.values() for name in uses}):
+        missing = {key for key, uses in asked.items() if lesson in uses
+                   and removals.get(key, {}).get("outcome") != "failed"}
+        if not missing or lesson in removals.get("lessons", []) or time.monotonic() > deadline:
             continue
-        removals[key] = try_without(account, out, policy, action, lessons)
+        began = time.monotonic()
+        seen = permissions_removal.without(account, lesson, missing, GIVEN.get(lesson, {}))
+        for key, found in seen.items():
+            if removals.get(key, {}).get("outcome") != "went on" or found["outcome"] == "failed":
+                removals[key] = found
+        removals.setdefault("lessons", []).append(lesson)
         record.save(out / "removals.json", removals)
-        seen = removals[key]
-        print(f"{key:64} {seen['outcome']:9} {seen['lesson'][:2]} {seen['seconds']:6.1f} s", flush=True)
+        failed = sum(found["outcome"] == "failed" for found in seen.values())
+        took = f"{time.monotonic() - began:6.1f} s"
+        print(f"{lesson:32} without {len(missing):2}: {failed:2} failures {took}", flush=True)
     account.put(account.documents)
-
-
-def try_without(account: Account, out: Path, policy: str, action: str, lessons: dict) -> dict:
-    """Run the lessons that asked for the action soonest, without it; what became of the first that noticed.
-
-    lessons   {name: {"after_s": seconds from its start to the first such call}}
-    outcome   "failed": the lesson failed at the refusal; "went on": it was refused and passed, or ran on;
-              "unasked": it did not ask again
-    """
-    import lesson_files
-    import run_course
-
-    account.put(account.without(policy, action))
-    found = {"outcome": "unasked", "lesson": "", "error": "", "seconds": 0.0}
-    for name in sorted(lessons, key=lambda name: lessons[name]["after_s"])[:TRIES]:
-        path = ROOT / "notebooks" / f"{name}.ipynb"
-        given = {**lesson_files.parameters_for([path], None)[path], **GIVEN.get(name, {})}
-        began, limit_s = record.stamp(), 2 * lessons[name]["after_s"] + SLACK_S
-        result = run_course.run_lesson(path, given, out / "removed", limit_s, account.variables)
-        refused = record.refused(account.session.home / "calls.jsonl", began, action)
-        found = {"outcome": "unasked", "lesson": name, "error": "", "seconds": round(result.seconds, 1),
-                 "calls_refused": refused}  # fmt: skip
-        if refused:
-            found["outcome"] = "failed" if result.status == "failed" else "went on"
-            found["error"] = result.error.strip().splitlines()[-1][:200] if result.error.strip() else ""
-            return found
-    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -155,6 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_written)
     parser.add_argument("--minutes", type=float, default=90, help="begin nothing new after so many")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "permissions", help="what was seen")
+    parser.add_argument("--only", metavar="NN", help="record the lessons whose name starts so")
     parser.add_argument("--write", action="store_true", help="only write the page from what was seen")
     args = parser.parse_args(arguments)
     import tuneaws.session
@@ -165,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not args.write:
         try:
             account = Account(home)
-            record_lessons(account, out, deadline)
+            record_lessons(account, out, deadline, args.only)
             ran = record.load(out / "lessons.json", {})
             record.save(out / "asked.json", record.asked(home, ran))
             remove(account, out, deadline)

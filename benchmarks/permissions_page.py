@@ -15,8 +15,8 @@ HEAD = """# The course's permissions, tried one by one
 
 Written by `python benchmarks/permissions.py`; `python code/write_policies.py` writes the policies themselves.
 Each lesson ran as a learner with exactly the generated policies, enforced by the local AWS, which recorded
-every call. Then each action that a lesson had asked for was taken out of its policy, one at a time, and the
-lesson that asked for it soonest ran again on the same home.
+every call. Then each lesson ran again on the same home without the actions that it had asked for. Where it
+failed, the error named the one action that was missing; that one was put back, and the cell ran again.
 """
 POLICIES = {
     "learner": "Learner", "execution_role": "SageMaker execution role", "bedrock_role": "Bedrock role",
@@ -29,6 +29,7 @@ UNASKED = "not asked for again, since the home has what earlier lessons made"
 def write(out: Path, home: Path, root: Path) -> None:
     """Write the page and the lessons' table from what was seen."""
     asked, removals = record.load(out / "asked.json", {}), record.load(out / "removals.json", {})
+    removals.pop("lessons", None)
     ran = record.load(out / "lessons.json", {})
     text = page(asked, removals, ran, calls(home))
     (root / "benchmarks" / "permissions.md").write_text(text, encoding="utf-8")
@@ -64,8 +65,8 @@ def page(asked: dict, removals: dict, ran: dict, counted: dict) -> str:
             [("learner", "by the learner"), ("execution_role", "as the execution role"),
              ("bedrock_role", "as the Bedrock role"), ("root", "by the set-up, as root")]),
         f"- {granted} actions in the three policies, {len(asked)} asked for",
-        f"- {len(removals)} taken away, one at a time: {outcomes['failed']} times a lesson failed, "
-        f"{outcomes['went on']} times it went on without, {outcomes['unasked']} times it did not ask again",
+        f"- {len(removals)} taken away: {outcomes['failed']} made a lesson fail, {outcomes['went on']} were "
+        f"refused and no lesson failed, {outcomes['unasked']} were not asked for again",
     ]
     parts = [HEAD, "\n".join(facts)]
     for which, title in POLICIES.items():
@@ -104,5 +105,5 @@ def without(why: str, uses: dict, seen: dict | None) -> str:
         return "not tried"
     number = seen["lesson"][:2]
     if seen["outcome"] == "failed":
-        return f"{number} fails after {seen['seconds']:.0f} s"
+        return f"lesson {number} fails in code cell {seen['cell']}"
     return f"{number}: {WENT_ON if seen['outcome'] == 'went on' else UNASKED}"

@@ -61,8 +61,8 @@ def test_the_table_of_lessons_has_an_action_a_line():
 
 
 def test_each_action_says_what_happens_without_it():
-    seen = {"outcome": "failed", "lesson": "04_a", "seconds": 9.6, "error": "AccessDenied"}
-    assert page.without("", {"04_a": {}}, seen) == "04 fails after 10 s"
+    seen = {"outcome": "failed", "lesson": "04_a", "cell": 9, "error": "AccessDenied"}
+    assert page.without("", {"04_a": {}}, seen) == "lesson 04 fails in code cell 9"
     assert page.without("", {"04_a": {}}, {**seen, "outcome": "went on"}) == f"04: {page.WENT_ON}"
     assert page.without("pulls its image", {}, None) == "kept: pulls its image"
     assert page.without("", {"04_a": {}}, None) == "not tried"
@@ -70,10 +70,10 @@ def test_each_action_says_what_happens_without_it():
 
 def test_the_page_counts_what_was_asked_for_and_what_failed(home):
     asked = record.asked(home, LESSONS)
-    removals = {"learner s3:ListBucket": {"outcome": "failed", "lesson": "04_a", "seconds": 3.0, "error": ""}}
+    removals = {"learner s3:ListBucket": {"outcome": "failed", "lesson": "04_a", "cell": 3, "error": ""}}
     text = page.page(asked, removals, LESSONS, page.calls(home))
     assert "- 1 of 2 lessons passed" in text
     assert "- 6 calls recorded: 4 by the learner, 1 as the execution role" in text
-    assert "1 taken away, one at a time: 1 times a lesson failed" in text
-    assert "| s3:ListBucket | 04 | 2 | 04 fails after 3 s |" in text
+    assert "1 taken away: 1 made a lesson fail" in text
+    assert "| s3:ListBucket | 04 | 2 | lesson 04 fails in code cell 3 |" in text
     assert "| ecr:BatchGetImage | none | 0 | kept: a machine on AWS pulls its image" in text

@@ -83,15 +83,21 @@ BEDROCK = on("bedrock-bases", "bedrock:GetFoundationModel") + on("bedrock-all", 
     bedrock:CreateModelCustomizationJob bedrock:InvokeModel bedrock:InvokeModelWithResponseStream
 """) + on("bedrock-own", """
     bedrock:GetModelCustomizationJob bedrock:GetCustomModel bedrock:GetCustomModelDeployment
-    bedrock:GetModelImportJob bedrock:GetImportedModel bedrock:GetProvisionedModelThroughput
-    bedrock:CreateCustomModelDeployment bedrock:ListTagsForResource bedrock:TagResource
+    bedrock:GetModelImportJob bedrock:GetImportedModel bedrock:CreateCustomModelDeployment
+    bedrock:ListTagsForResource bedrock:TagResource
+""") + because(CLEAN + "throughput by the hour that somebody bought", "bedrock-own", """
+    bedrock:GetProvisionedModelThroughput
 """) + on("bedrock-own", """
-    bedrock:StopModelCustomizationJob bedrock:UpdateCustomModelDeployment
     bedrock:DeleteCustomModelDeployment bedrock:DeleteCustomModel bedrock:DeleteImportedModel
-    bedrock:DeleteProvisionedModelThroughput
-""", "of-the-course") + on("*", """
+""", "of-the-course") + because(CLEAN + "what runs or bills by the hour", "bedrock-own", """
+    bedrock:StopModelCustomizationJob bedrock:DeleteProvisionedModelThroughput
+""", "of-the-course") + because(AWS_ONLY + "deploy() of another model under the same name", "bedrock-own", """
+    bedrock:UpdateCustomModelDeployment
+""", "of-the-course") + because(CLEAN + "an import that runs", "*", """
+    bedrock:ListModelImportJobs
+""") + on("*", """
     bedrock:CreateModelImportJob bedrock:ListFoundationModels bedrock:ListModelCustomizationJobs
-    bedrock:ListModelImportJobs bedrock:ListCustomModels bedrock:ListCustomModelDeployments
+    bedrock:ListCustomModels bedrock:ListCustomModelDeployments
     bedrock:ListImportedModels bedrock:ListProvisionedModelThroughputs
 """)
 CHECKS = because(DOCTOR + "what you and the roles may do", "who-is-asked", """

@@ -1,0 +1,97 @@
+"""One lesson without actions that it needs: where it fails, which action it was, and on from there.
+
+    without(account, "04_huggingface_estimator", {"learner sagemaker:CreateTrainingJob", …}, {})
+    # {"learner sagemaker:CreateTrainingJob": {"outcome": "failed", "lesson": …, "cell": 7, "error": …}, …}
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import lesson_files
+import nbformat
+import permissions_record as record
+import run_course
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from papermill.parameterize import parameterize_notebook
+
+ROOT = Path(__file__).resolve().parents[1]
+CELL_S = 600
+AGAIN = 6  # times that one cell is run, each with one more action back
+
+
+def without(account, lesson: str, missing: set, given: dict) -> dict:
+    """{"policy action": what became of it} of a lesson that lacks some actions.
+
+    account   permissions.Account
+    missing   {"policy action"} to take away; put back one by one, where the lesson fails for want of it
+    outcome   "failed": a cell failed at the refusal; "went on": it was refused, and no cell failed;
+              "unasked": it was not asked for again
+    """
+    account.put_without(missing)
+    seen = _Seen(account, lesson, set(missing))
+    path = ROOT / "notebooks" / f"{lesson}.ipynb"
+    parameters = {**lesson_files.parameters_for([path], None)[path], **given}
+    with tempfile.TemporaryDirectory() as folder:
+        variables = {**run_course.environment(Path(folder)), **account.variables, "TUNEAWS_LESSON": lesson}
+        os.environ["JUPYTER_PATH"] = variables["JUPYTER_PATH"]
+        _run(path, parameters, variables, seen)
+    for key in seen.missing:
+        action = key.split(" ")[1]
+        refused = record.refused(account.session.home / "calls.jsonl", seen.began, action)
+        outcome = "went on" if refused else "unasked"
+        seen.found[key] = {"outcome": outcome, "lesson": lesson, "refused": refused}
+    return seen.found
+
+
+class _Seen:
+    """What the lesson still lacks, and what became of what it got back."""
+
+    def __init__(self, account, lesson: str, missing: set):
+        self.account, self.lesson, self.missing = account, lesson, missing
+        self.began, self.found = record.stamp(), {}
+
+    def put_back(self, since: str, cell: int, error: str) -> bool:
+        """Give back the action for want of which a cell failed; False if it failed for another reason.
+
+        The last refusal of an action that the error names counts (a job that failed names it in its reason);
+        where it names none (S3 says only 403 to a HEAD), the last refusal.
+        """
+        lines = record.lines(self.account.session.home)
+        refused = [line for line in reversed(lines) if line["at"] >= since and line["refused"]]
+        rows = {f"{record.policy_of(row['principal'])} {row['refused']}": row["refused"] for row in refused}
+        mine = [key for key in rows if key in self.missing]
+        key = next((key for key in mine if rows[key] in error), mine[0] if mine else None)
+        if key is None:
+            return False
+        self.missing.discard(key)
+        said = next((row for row in reversed(error.splitlines()) if row.strip()), "")
+        self.found[key] = {"outcome": "failed", "lesson": self.lesson, "cell": cell, "error": said[:200]}
+        self.account.put_without(self.missing)
+        return True
+
+
+def _run(path: Path, parameters: dict, variables: dict, seen: _Seen) -> None:
+    """Run a lesson cell by cell, each again until it passes or fails for a reason of its own."""
+    notebook = parameterize_notebook(nbformat.read(path, as_version=4), parameters)
+    where = {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(notebook, timeout=CELL_S, kernel_name="python3", resources=where)
+    with client.setup_kernel(env=variables):
+        number = 0
+        for index, cell in enumerate(notebook.cells):
+            number += cell.cell_type == "code"
+            for _ in range(AGAIN):
+                since = record.stamp()
+                try:
+                    client.execute_cell(cell, index)
+                    break
+                except CellExecutionError as err:
+                    if not seen.put_back(since, number, str(err)):
+                        print(f"  cell {number}: {str(err).strip().splitlines()[-1][:160]}", flush=True)
+                        return
+                except (CellTimeoutError, DeadKernelError) as err:
+                    print(f"  cell {number}: {type(err).__name__}", flush=True)
+                    return
