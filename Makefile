@@ -43,9 +43,8 @@ bench: $(COURSE) ## measure pocketaws, the lessons and the trainer here (ARGS="-
 doctor: $(COURSE) ## say what would stop a lesson here, and how to mend it (ARGS="--where aws" for your account)
 	@$(PY) code/doctor.py $(ARGS)
 
-clean: ## stop this folder's local AWS, then list and remove what it and `make course` wrote
-	@if test -d .pocketaws && test -x $(PY); then PYTHONPATH=code $(PY) -c 'import tuneaws.session as s; s.stop_local()'; fi
-	@for made in .pocketaws build; do if test -e $$made; then du -sh $$made && rm -rf $$made || exit 1; fi; done
+clean: ## list what the course left here, or with WHERE=aws in your account; ask; remove it (ARGS=--yes)
+	@$(if $(wildcard $(PY)),$(PY),$(PYTHON)) code/clean.py $(if $(WHERE),--where $(WHERE)) $(ARGS)
 
 setup: $(COURSE) ## only make .venv and install what the lessons need
 

@@ -72,11 +72,21 @@ def clean(things: list, where: tuple | None, folders: list, args: argparse.Names
         return 0
     going = show(things, where, folders, args)
     if args.list or not (going or folders or args.wait):
-        return 0
+        return int(bool(where) and blind(things))
     if not agreed(going, folders, args):
         return 1
     failed = delete(going, where, args) if where else 0
-    return 1 if remove(folders) or failed else 0
+    return 1 if remove(folders) or failed or blind(things) else 0
+
+
+def blind(things: list) -> bool:
+    """Whether something that bills could not be looked at: then nobody can say that nothing is left."""
+    unseen = getattr(things, "unseen", ())
+    if not unseen:
+        return False
+    from tuneaws import clean_up
+
+    return any(clean_up.bills(what) for what, _, _ in unseen)
 
 
 def show(things: list, where: tuple | None, folders: list, args: argparse.Namespace) -> list:
@@ -92,6 +102,8 @@ def show(things: list, where: tuple | None, folders: list, args: argparse.Namesp
         print(f"{size(folder)}  {folder.relative_to(ROOT)}/")
     if not (things or folders):
         print("nothing is left of the course here")
+    if (where is None or where[0].where == "local") and (ROOT / ".tuneaws" / "ledger.jsonl").exists():
+        print("the course was used on AWS too, and your account was not looked at: make clean WHERE=aws")
     return going
 
 
@@ -154,7 +166,7 @@ def delete(going: list, where: tuple, args: argparse.Namespace) -> int:
     for thing in going:
         print(f"still there: {thing}")
     if not going:
-        print("AWS was asked again: nothing of it is left")
+        print("AWS was asked again: nothing of it is left" + (" that could be looked at" * blind(found)))
     costs.show_still_billing(aws, cfg)
     return len(going) + len(failed)
 
@@ -192,8 +204,8 @@ def size(folder: Path) -> str:
 def _can_look() -> bool:
     """Whether the course's packages are here: make clean also runs before they are installed."""
     try:
-        import boto3  # noqa: F401
-        import yaml  # noqa: F401
+        import tuneaws.config
+        import tuneaws.session  # noqa: F401
     except ImportError:
         return False
     return True

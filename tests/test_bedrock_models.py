@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import subprocess
 import sys
 import tarfile
@@ -10,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import botocore.session
-import delete_endpoints
 import pytest
 from bedrock_api import BedrockApi, FakeServing
 from botocore.exceptions import ClientError, EventStreamError
@@ -405,59 +403,6 @@ def test_only_a_deployment_whose_time_is_over_goes_and_nothing_goes_without_tags
         bedrock_models.delete_all(aws.bedrock, {})
     assert bedrock_models.delete_all(aws.bedrock, {"course": "time"}) == ["deployment kept"]
     assert deployment in [thing.arn for thing in bedrock_models.find(aws.bedrock, TAGS)]
-
-
-@pytest.fixture
-def clean_up(aws, no_process, monkeypatch):
-    """clean_up("--list") runs delete_endpoints.py for course=clean-up, SageMaker in another region."""
-    cfg = SimpleNamespace(
-        where="local", region="us-west-2", account=None, sagemaker=SimpleNamespace(role_arn=None),
-        project=SimpleNamespace(tags={"course": "clean-up"}), bedrock=SimpleNamespace(region="us-east-1"),
-    )  # fmt: skip
-    monkeypatch.setattr("tuneaws.config.load", lambda *a, **k: cfg)
-    monkeypatch.setattr("tuneaws.session.connect", lambda *a: SimpleNamespace(
-        region="us-west-2", url=None, client=lambda name: aws.client(name, "us-west-2"),
-        boto=SimpleNamespace(client=lambda name, region_name, endpoint_url: aws.client(name, region_name)),
-    ))  # fmt: skip
-    yield lambda *arguments: delete_endpoints.main([*arguments])
-    bedrock_models.delete_all(aws.bedrock, cfg.project.tags)
-
-
-def test_the_clean_up_script_deletes_deployments_whose_time_is_over_and_keeps_models(aws, clean_up, capsys):
-    tags, model = {"course": "clean-up"}, aws.tuned().output_model_arn
-    aws.bedrock.tag_resource(resourceARN=model, tags=requests.tag_list(tags))
-    for name, ttl_s in (("script-over", -1), ("script-kept", 600)):
-        arn = bedrock_models.deploy(aws.bedrock, model, name, tags, ttl_s=ttl_s)
-        bedrock_models.wait(aws.bedrock, arn, show=False)
-    bedrock_models.provision(aws.bedrock, model, "script-fast", tags=tags, yes=True)
-    capsys.readouterr()
-    assert clean_up("--list") == 0
-    said = capsys.readouterr().out
-    assert "endpoints, us-west-2\n(no rows)\non Bedrock, us-east-1\n" in said and "deleted" not in said
-    assert re.search("script-over .* over since 0 min", said) and re.search("script-kept .* 9 min", said)
-    assert clean_up() == 0
-    said = capsys.readouterr().out
-    assert "deleted deployment script-over\n0 endpoints" in said
-    assert "\n2 deployments and 1 models with the course's tags are left on Bedrock, and models bill" in said
-    bedrock_models.keep(aws.bedrock, arn, 1)
-    assert clean_up("--wait", "--every-s", "0.1") == 0
-    assert "deleted deployment script-kept" in capsys.readouterr().out
-    assert clean_up("--all") == 0
-    said = capsys.readouterr().out
-    assert "deleted provisioned throughput script-fast" in said and "\n0 deployments and 1 models" in said
-
-
-def test_the_clean_up_script_goes_on_without_the_right_to_look_at_bedrock(clean_up, monkeypatch, capsys):
-    denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListCustomModels")
-
-    def find(*_):
-        raise denied
-
-    monkeypatch.setattr(bedrock_models, "find", find)
-    assert clean_up() == 1
-    said = capsys.readouterr()
-    assert "0 endpoints with the course's tags are left" in said.out and "deployments" not in said.out
-    assert "Bedrock in us-east-1 was not looked at: " in said.err and "AccessDeniedException" in said.err
 
 
 def test_what_stays_after_its_deletion_is_an_error(monkeypatch):

@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import boto3
-import delete_endpoints
 import pytest
 from botocore.exceptions import EventStreamError
 from hosting_aid import IMAGE, tiny_archive
@@ -313,25 +312,6 @@ def test_the_clean_up_takes_what_is_over_its_time_and_leaves_the_rest(aws, conta
     table(endpoints.list_endpoints(aws.sm, COURSE))
     said = capsys.readouterr().out
     assert re.search(r"variant base +weight \d, 1 instances", said) and "2 x ml.m5.xlarge" in said
-
-
-def test_the_clean_up_script_lists_waits_and_deletes(aws, container, monkeypatch, capsys):
-    tags = {**COURSE, "part": "script"}
-    monkeypatch.setattr(config, "load", lambda *a, **k: SimpleNamespace(
-        where="local", region=None, account=None, sagemaker=SimpleNamespace(role_arn=None),
-        project=SimpleNamespace(tags=tags), bedrock=SimpleNamespace(region="us-east-1")))
-    session = SimpleNamespace(region="us-east-1", client={"sagemaker": aws.sm, "bedrock": aws.bedrock}.get)
-    monkeypatch.setattr("tuneaws.session.connect", lambda *a: session)
-    listed = [*TAGS, {"Key": "part", "Value": "script"}]
-    endpoints.put(aws.sm, aws.logs, "scripted", one(container), aws.role, listed, ttl_s=600)
-    assert delete_endpoints.main(["--list"]) == delete_endpoints.main([]) == 0
-    said = capsys.readouterr().out
-    assert said.count("scripted  InService") == 2 and "deleted" not in said
-    assert "1 endpoints with the course's tags are left, and bill on AWS\n" in said
-    endpoints.keep(aws.sm, "scripted", 1)
-    assert delete_endpoints.main(["--wait", "--every-s", "0.1"]) == 0
-    assert "deleted scripted\n0 endpoints with the course's tags are left\n" in capsys.readouterr().out
-    assert delete_endpoints.main(["--all"]) == 0 and "(no rows)" in capsys.readouterr().out
 
 
 def test_log_lines_of_one_variant_or_of_all(aws, pair):

@@ -13,6 +13,7 @@ FILES = (
     "Makefile",
     "constraints.txt",
     "requirements-sagemaker.txt",
+    "code/clean.py",
     "code/pocketaws/requirements.txt",
     "tests/requirements.txt",
 )
@@ -109,15 +110,20 @@ def test_without_venv_it_says_what_to_install(course):
     assert not (course / ".venv").exists()
 
 
-def test_clean_lists_what_it_removes_and_nothing_else(course):
+def test_clean_lists_and_removes_nothing_else_and_nothing_unless_told(course):
     for name in ("build/course/index.html", ".pocketaws/server.json", "notebooks/mine.ipynb"):
         (course / name).parent.mkdir(parents=True, exist_ok=True)
         (course / name).touch()
-    cleaned = make(course, "clean", python=None)
+    listed = make(course, "clean", python=None)
+    assert listed.returncode != 0 and "nothing was deleted" in listed.stdout, listed.stderr
+    assert "build/" in listed.stdout and ".pocketaws/" in listed.stdout
+    assert (course / "build").exists() and (course / ".pocketaws").exists()
+    cleaned = make(course, "clean", "ARGS=--yes", python=None)
     assert cleaned.returncode == 0, cleaned.stderr
-    assert "build" in cleaned.stdout and ".pocketaws" in cleaned.stdout
     assert not (course / "build").exists() and not (course / ".pocketaws").exists()
     assert (course / "notebooks" / "mine.ipynb").exists()
+    again = make(course, "clean", python=None)
+    assert again.returncode == 0 and "nothing is left of the course here" in again.stdout
 
 
 def test_a_lesson_needs_its_number(course):

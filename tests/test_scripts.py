@@ -24,7 +24,7 @@ def in_local(local_aws, monkeypatch):
     return local_aws
 
 
-@pytest.mark.parametrize("script", ["create_s3_bucket.py", "train_sagemaker.py", "delete_endpoints.py"])
+@pytest.mark.parametrize("script", ["create_s3_bucket.py", "train_sagemaker.py", "clean.py"])
 def test_a_script_explains_itself_at_once(script):
     env = {**os.environ, "PYTHONPATH": ""}
     done = subprocess.run([sys.executable, "-X", "importtime", ROOT / "code" / script, "--help"], env=env,

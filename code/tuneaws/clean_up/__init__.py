@@ -12,8 +12,8 @@ a model that took a day must not go with an endpoint. `python code/clean.py` doe
 from tuneaws.clean_up.choosing import chosen, expired, time_left
 from tuneaws.clean_up.deleting import Outcome, delete, delete_one
 from tuneaws.clean_up.finding import Found, all_regions, find, used_regions
-from tuneaws.clean_up.showing import rows, show
+from tuneaws.clean_up.showing import bills, rows, show
 from tuneaws.clean_up.things import CleanUpError, Thing
 
-__all__ = ["CleanUpError", "Found", "Outcome", "Thing", "all_regions", "chosen", "delete", "delete_one",
-           "expired", "find", "rows", "show", "time_left", "used_regions"]
+__all__ = ["CleanUpError", "Found", "Outcome", "Thing", "all_regions", "bills", "chosen", "delete",
+           "delete_one", "expired", "find", "rows", "show", "time_left", "used_regions"]

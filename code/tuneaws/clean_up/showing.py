@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tuneaws.clean_up.choosing import GROUPS, time_left, why_not
+from tuneaws.clean_up.kinds import BY_NAME
 from tuneaws.clean_up.things import STACK
 from tuneaws.endpoints.life import span
 from tuneaws.lesson import table
@@ -21,6 +22,11 @@ def show(things, *groups: str, learner: str | None = None) -> None:
         print(f"{thing} is of the CloudFormation stack {thing.tags[STACK]}: it goes when that is deleted")
     for what, region, why in getattr(things, "unseen", ()):
         print(f"not looked at: {what} in {region or 'the account'}: {why}")
+
+
+def bills(kind: str) -> bool:
+    """Whether things of a kind cost money on AWS."""
+    return bool(BY_NAME[kind].bills)
 
 
 def rows(things) -> list:

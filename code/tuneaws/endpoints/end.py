@@ -4,7 +4,7 @@
     delete_expired(sm, {"course": "tuneaws"})    # ["tuneaws-tuned"]
 
 AWS has no time to live for an endpoint: the tag `expires` is the course's own, and only delete_expired() acts
-on it. `python code/delete_endpoints.py` calls it, and can wait for it.
+on it. `python code/clean.py --expired` does it for all that the course made, and can wait for it.
 """
 
 from __future__ import annotations
