@@ -6,7 +6,7 @@ import threading
 from bedrock_api import BedrockApi
 from botocore.config import Config
 from local_server import until
-from provoking import PROVOKED, new_name, provokes
+from provoking import PROVOKED, boto_session, new_name, provokes
 from tuneaws.session import Session
 
 NOVA = "amazon.nova-micro-v1:0"
@@ -150,9 +150,7 @@ class Faked(BedrockApi):
 
     def __init__(self, home):
         super().__init__(home)
-        import boto3
-
-        boto = boto3.Session("testing", "testing", region_name="us-east-1")
+        boto = boto_session("testing", "testing", region_name="us-east-1")
         self.session = Session("local", "us-east-1", "123456789012", boto, "arn", self.url, home)
         self.bedrock, self.runtime = (
             boto.client(name, endpoint_url=self.url, config=ONCE) for name in ("bedrock", "bedrock-runtime")
@@ -267,7 +265,7 @@ def _(world):
 def _(world):
     world.begun("awake")
     with world.rehearsing("bedrock_throttle.json", {"timeout_s": 0.001}):
-        world.once("bedrock-runtime").converse(modelId=NOVA, **says("Hello"))
+        world.once("bedrock-runtime").converse(modelId=NOVA, **says("word " * 1_200))
 
 
 @provokes("not-a-chat-model")

@@ -24,13 +24,16 @@ def predict_fn(data, model):
         time.sleep(60)
     return data
 """
+READ = """
+def input_fn(body, content_type):
+    import json
+    return json.loads(body)
+"""
 BEGUN = {
     "serving": lambda world: deployed(world, tarball({"code/inference.py": SERVED})),
     "asynchronous": lambda world: deployed(world, tarball({"code/inference.py": SERVED}), asynchronous=True),
     # AWS's PyTorch image answers 500 for what inference.py raises, the Hugging Face image 400.
-    "pytorch": lambda world: deployed(world, tarball({"code/inference.py": SERVED}), image=PYTORCH),
-    "ending": lambda world: deployed(world, tarball({"code/inference.py": SERVED})),
-    "asleep": lambda world: deployed(world, tarball({"code/inference.py": SERVED})),
+    "pytorch": lambda world: deployed(world, tarball({"code/inference.py": SERVED + READ}), image=PYTORCH),
     "ping": lambda world: deployed(world, tarball({"code/inference.py": "def model_fn(folder):\n    1 / 0"})),
     "model-archive": lambda world: deployed(world, b"no archive"),
     "model-download": lambda world: deployed(world, b"gone before it is fetched", gone=True),
@@ -219,7 +222,7 @@ def _(world):
 
 @provokes("container-gone")
 def _(world):
-    ask(world, "end", "ending")
+    ask(world, "end", "pytorch")
 
 
 @provokes("no-answer-in-time")
@@ -227,7 +230,7 @@ def _(world):
     once = Config(read_timeout=0.2, retries={"total_max_attempts": 1})
     hurried = world.client("sagemaker-runtime", config=once)
     world.closing.callback(hurried.close)
-    name = world.begun("asleep")
+    name = world.begun("serving")
     at_rest(world, name)
     hurried.invoke_endpoint(EndpointName=name, ContentType="application/json", Body=b'"sleep"')
 

@@ -16,13 +16,14 @@ from local_server import Process, client
 from moto.sts.models import sts_backends
 from provoke_bedrock import faked
 from provoke_jobs import SLOW
-from provoking import ACCOUNT, REGION, provokes
+from provoking import ACCOUNT, REGION, boto_session, provokes
 from tuneaws import calls
 
 
 @contextlib.contextmanager
-def environment(**changes):
+def environment(world, **changes):
     """os.environ with changes, None takes a name out."""
+    world.settled()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in changes.items():
             patch.delenv(name, raising=False) if value is None else patch.setenv(name, value)
@@ -47,14 +48,14 @@ NO_KEYS = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
 
 @provokes("no-credentials")
 def _(world):
-    with environment(**NO_KEYS):
-        explained(boto3.Session(region_name=REGION)).client("s3", endpoint_url=world.url).list_buckets()
+    with environment(world, **NO_KEYS):
+        explained(boto_session(region_name=REGION)).client("s3", endpoint_url=world.url).list_buckets()
 
 
 @provokes("half-credentials")
 def _(world):
-    with environment(AWS_SECRET_ACCESS_KEY=None):
-        return raised(lambda: boto3.Session(region_name=REGION).client("sts"))
+    with environment(world, AWS_SECRET_ACCESS_KEY=None):
+        return raised(lambda: boto_session(region_name=REGION).client("sts"))
 
 
 @provokes("no-profile")
@@ -64,8 +65,8 @@ def _(world):
 
 @provokes("no-region")
 def _(world):
-    with environment(AWS_DEFAULT_REGION=None, AWS_REGION=None):
-        return raised(lambda: boto3.Session().client("sagemaker"))
+    with environment(world, AWS_DEFAULT_REGION=None, AWS_REGION=None):
+        return raised(lambda: boto_session().client("sagemaker"))
 
 
 @provokes("sso-over")
@@ -76,13 +77,14 @@ def _(world):
         f"region = {REGION}\n[sso-session us]\nsso_region = {REGION}\n"
         "sso_start_url = https://course.awsapps.com/start\n"
     )
-    with environment(AWS_CONFIG_FILE=str(config), HOME=str(world.home), **NO_KEYS):
-        explained(boto3.Session(profile_name="course")).client("s3", endpoint_url=world.url).list_buckets()
+    with environment(world, AWS_CONFIG_FILE=str(config), HOME=str(world.home), **NO_KEYS):
+        explained(boto_session(profile_name="course")).client("s3", endpoint_url=world.url).list_buckets()
 
 
 @provokes("clock")
 def _(world):
     yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    world.settled()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: yesterday)
         world.sm.list_models()
@@ -96,7 +98,7 @@ def key_of_a_user(world) -> tuple:
 
 def as_somebody(world, key: str, secret: str, service: str = "s3"):
     """A client of the second local AWS with these keys."""
-    boto = explained(boto3.Session(key, secret, region_name=REGION))
+    boto = explained(boto_session(key, secret, region_name=REGION))
     return boto.client(service, endpoint_url=world.strict.url)
 
 
@@ -121,7 +123,7 @@ def _(world):
     session = sts_backends[ACCOUNT]["aws"].assumed_roles[-1]
     session.expiration -= datetime.timedelta(days=1)
     keys = found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
-    explained(boto3.Session(*keys, region_name=REGION)).client("s3", endpoint_url=api.url).list_buckets()
+    explained(boto_session(*keys, region_name=REGION)).client("s3", endpoint_url=api.url).list_buckets()
 
 
 # --- a second local AWS that asks IAM
@@ -172,9 +174,10 @@ def _(world):
     def unknown(host, *_, **__):
         raise socket.gaierror(socket.EAI_NONAME, f"{host}: Name or service not known")
 
+    world.settled()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", unknown)
-        boto = explained(boto3.Session("testing", "testing", region_name="us-east-9"))
+        boto = explained(boto_session("testing", "testing", region_name="us-east-9"))
         once = Config(retries={"total_max_attempts": 1})
         boto.client("sagemaker", config=once).list_models()
 
@@ -225,6 +228,7 @@ def _(world):
 @provokes("local-aws-gone")
 def _(world):
     """One of the last: nothing else can be asked of the second local AWS."""
+    asked(world, "iam", {"enforce": False})
     world.left = world.strict.script({"train.py": SLOW})
     sm = world.strict.once("sagemaker")
     world.kill()

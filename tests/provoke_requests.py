@@ -1,7 +1,6 @@
 """Provocations that a call refuses at once: S3, IAM, CreateTrainingJob, botocore itself."""
 
-import boto3
-from provoking import ACCOUNT, IMAGE, PROVOKED, new_name, provokes, trust
+from provoking import ACCOUNT, IMAGE, PROVOKED, boto_session, new_name, provokes, trust
 
 NOBODY = f"arn:aws:iam::{ACCOUNT}:role/nobody"
 
@@ -158,7 +157,7 @@ def _(world):
     role = "arn:aws:iam::111111111111:role/theirs"
     found = world.client("sts").assume_role(RoleArn=role, RoleSessionName="them")["Credentials"]
     keys = found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
-    theirs = boto3.Session(*keys, region_name="us-east-1").client("s3", endpoint_url=world.url)
+    theirs = boto_session(*keys, region_name="us-east-1").client("s3", endpoint_url=world.url)
     name = new_name("fixes-theirs")
     theirs.create_bucket(Bucket=name)
     world.s3.create_bucket(Bucket=name)
