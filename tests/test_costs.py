@@ -86,7 +86,7 @@ def with_bucket(session, cfg):
 
 def test_each_thing_that_bills_is_listed_with_its_price_its_learner_and_its_end(full, paid):
     rows = {row["what"]: row for row in costs.still_billing(paid, paid.cfg)}
-    kinds = ["training job", "warm pool", "endpoint", "deployment", "custom model", "0 MB in S3,"]
+    kinds = ["training job", "warm pool", "endpoint", "deployment", "custom model", "under 1 MB in S3,"]
     assert list(rows) == kinds
     for what in ("training job", "warm pool", "endpoint", "custom model", "deployment"):
         assert rows[what]["name"] == full[what]
@@ -148,6 +148,35 @@ def test_a_price_that_nobody_knows_is_said_and_makes_the_sum_a_lower_bound():
         "0.00 USD", "under 0.01 USD", "0.01 USD", "3.00 USD"]
 
 
+def test_buckets_of_other_learners_are_seen_where_they_may_be_and_passed_over_where_not(
+        gateway, local, monkeypatch):
+    mine, s3 = local.bucket_name("costs"), gateway.client("s3")
+    begins = mine.rpartition("-")[0]
+    for name, tags in ((f"{begins}-bea123", ANA), (f"{begins}-alien1", [{"Key": "course", "Value": "x"}])):
+        s3.create_bucket(Bucket=name)
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+        s3.put_object(Bucket=name, Key="x", Body=b"x")
+
+    def names() -> list:
+        found = costs.still_billing(local, local.cfg)
+        return [row["name"] for row in found if row["what"].endswith("in S3,")]
+
+    assert names() == [mine, f"{begins}-bea123"]
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListBuckets")
+    monkeypatch.setattr(local.client("s3"), "list_buckets", Raises(denied))
+    assert names() == [mine] and billing.look(local, local.cfg).unseen == []
+
+
+class Raises:
+    """A function that raises."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, *_, **__):
+        raise self.error
+
+
 # --- the ledger
 
 
@@ -167,6 +196,7 @@ def test_the_ledger_joins_its_book_with_what_aws_says_of_it(full, local):
     assert {row["USD so far"] for row in rows.values()} == {0.0}
     price = {key: row["list price on AWS"] for key, row in rows.items()}
     assert price["endpoint", "gone"] == pytest.approx(2.816) and rows["endpoint", "gone"]["seconds"] == 3600
+    assert (rows["endpoint", "gone"]["type"], rows["endpoint", "gone"]["count"]) == ("ml.g5.xlarge", 2)
     assert rows["endpoint", "gone"]["ended"] and not rows["endpoint", full["endpoint"]]["ended"]
     assert price["training job", full["warm pool"]] == pytest.approx(90 * 1.408 / 3600)
     assert price["answers", "m"] == 0.5 and rows["answers", "m"]["type"] == "15 tokens"

@@ -184,18 +184,40 @@ def _summaries_of_bedrock(bedrock) -> list:
     return [job for page in pages for job in page["modelCustomizationJobSummaries"]]
 
 
-def _bucket(place: Place) -> Iterator[dict]:
+def _buckets(place: Place) -> Iterator[dict]:
     s3 = place.client("s3")
+    for name, tags in course_buckets(place, s3):
+        size, _ = stored(s3, name)
+        yield place.row(f"{megabytes(size)} in S3,", name, None, tags, "python code/clean.py --buckets",
+                        month=storage_month(size))
+
+
+def course_buckets(place: Place, s3) -> Iterator[tuple]:
+    """(name, tags) of the learner's bucket and of those of others that these credentials may look into."""
+    for name in _bucket_names(place, s3):
+        try:
+            tags = buckets.bucket_tags(s3, name)
+        except ClientError as err:
+            if name != place.bucket or err.response["Error"]["Code"] == "NoSuchBucket":
+                continue
+            raise
+        if place.ours(tags):
+            yield name, tags
+
+
+def _bucket_names(place: Place, s3) -> list:
+    """The learner's own bucket, and, where it may be asked, those that begin as all of the course do here."""
+    begins = place.bucket.rpartition("-")[0]
     try:
-        tags = buckets.bucket_tags(s3, place.bucket)
-    except ClientError as err:
-        if err.response["Error"]["Code"] == "NoSuchBucket":
-            return
-        raise
-    if place.ours(tags):
-        size, _ = stored(s3, place.bucket)
-        yield place.row(f"{size / 1e6:,.0f} MB in S3,", place.bucket, None, tags,
-                        "python code/clean.py --buckets", month=storage_month(size))
+        every = [one["Name"] for one in s3.list_buckets()["Buckets"]]
+    except ClientError:  # a learner need not see those of others
+        every = []
+    return [place.bucket, *(name for name in every if name.startswith(begins) and name != place.bucket)]
+
+
+def megabytes(size: int) -> str:
+    """"48 MB", "under 1 MB"."""
+    return f"{size / 1e6:,.0f} MB" if size >= 1e6 else "under 1 MB"
 
 
 def stored(s3, bucket: str) -> tuple:
@@ -213,5 +235,5 @@ def now() -> datetime:
 SOURCES: dict[str, Callable] = {
     "training jobs": _training_jobs, "warm pools": _warm_pools, "tuning jobs": _tuning_jobs,
     "endpoints": _endpoints, "models on Bedrock": _bedrock_models,
-    "customization jobs": _customization_jobs, "the bucket": _bucket,
+    "customization jobs": _customization_jobs, "buckets": _buckets,
 }

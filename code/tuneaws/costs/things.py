@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tuneaws import bedrock_jobs, bedrock_models, buckets, training_jobs
+from tuneaws import bedrock_jobs, bedrock_models, training_jobs
 from tuneaws.bedrock_client import tags_of as bedrock_tags
 from tuneaws.bedrock_models.costs import HOURS_A_MONTH
 from tuneaws.costs import billing, worst_case
@@ -33,7 +33,7 @@ def find(session, cfg, entries: list) -> list:
     place = billing.Place(session, cfg.project.tags, Rates.of(session), cfg.bedrock.region,
                           session.bucket_name(cfg.project.name))
     rows = []
-    for source in (_training_jobs, _endpoints, _models, _customizations, _bucket):
+    for source in (_training_jobs, _endpoints, _models, _customizations, _buckets):
         try:
             rows += source(place)
         except (ClientError, BotoCoreError):
@@ -106,14 +106,14 @@ def _customizations(place) -> Iterator[dict]:
         yield {**row, "type": request["baseModelIdentifier"], "USD so far": worst.usd}
 
 
-def _bucket(place) -> Iterator[dict]:
+def _buckets(place) -> Iterator[dict]:
     """What is stored now, as if it had been since the first of it came: more than it was."""
     s3 = place.client("s3")
-    tags = buckets.bucket_tags(s3, place.bucket)
-    size, oldest = stored(s3, place.bucket)
-    if place.ours(tags) and oldest:
-        yield {**_row("bucket", place.bucket, oldest, tags, [], None, _since(oldest),
-                      storage_month(size) / HOURS_A_MONTH), "type": f"{size / 1e6:,.0f} MB"}
+    for name, tags in billing.course_buckets(place, s3):
+        size, oldest = stored(s3, name)
+        if oldest:
+            yield {**_row("bucket", name, oldest, tags, [], None, _since(oldest),
+                          storage_month(size) / HOURS_A_MONTH), "type": billing.megabytes(size)}
 
 
 def _gone(place, entries: list) -> Iterator[dict]:
