@@ -4,11 +4,11 @@
     python benchmarks/permissions.py --minutes 10         stop then; the next run goes on from there
     python benchmarks/permissions.py --write              only write permissions.md from what was seen
 
-1. Each lesson runs as the learner of code/course_learner.py: the generated policies, enforced. The record
-   says which actions it asked for, and when.
-2. Each lesson runs again on the same home, without the actions that it asked for and that made no lesson fail
-   yet. Where it fails, IAM's message names the one action that it lacks: that one is put back, the cell runs
-   again, and so on to the end of the lesson. Where nothing fails, the table says why.
+Each lesson runs as the learner of code/course_learner.py on one fresh local AWS that enforces policies: the
+generated ones, less every action that has made no lesson fail yet. Where it fails, IAM's message names the
+one action that it lacks: that one is put back, the cell runs again, and so on. So each action that a lesson
+cannot do without fails one, by itself. What is refused without a lesson failing, or never asked for, has its
+reason in the table. That the whole policies are enough is tested by tests/test_lessons.py.
 What was seen is kept in build/permissions/. Writes benchmarks/permissions.md, tuneaws/policies/lessons.json.
 """
 
@@ -91,72 +91,53 @@ class Account:
         self.put(made)
 
 
-def record_lessons(account: Account, out: Path, deadline: float, only: str | None = None) -> None:
-    """Run each lesson that did not pass yet, in order; note when it began and how it ended."""
+def try_lessons(account: Account, out: Path, deadline: float, only: str | None = None) -> None:
+    """Run each lesson without the actions that made no lesson fail yet; put each back where it is missed."""
     import lesson_files
-    import run_course
 
-    seen = record.load(out / "lessons.json", {})
-    lessons = lesson_files.find_lessons(ROOT / "notebooks", only)
-    chosen = lesson_files.parameters_for(lessons, None)
-    for path in lessons:
-        name = path.stem
-        if seen.get(name, {}).get("status") == "passed" or time.monotonic() > deadline:
+    ran, removals = record.load(out / "lessons.json", {}), record.load(out / "removals.json", {})
+    everything = {f"{policy} {action}" for policy, document in account.documents.items()
+                  for action in record.actions(document)}
+    for path in lesson_files.find_lessons(ROOT / "notebooks", only):
+        name, began = path.stem, record.stamp()
+        if ran.get(name, {}).get("tried") or time.monotonic() > deadline:
             continue
-        began = record.stamp()
-        given = {**chosen[path], **GIVEN.get(name, {})}
-        result = run_course.run_lesson(path, given, out, 1800, account.variables)
-        seen[name] = {"began": began, "ended": record.stamp(), "status": result.status,
-                      "seconds": round(result.seconds, 1), "error": result.error[:300]}  # fmt: skip
-        record.save(out / "lessons.json", seen)
-        print(f"{name:32} {result.status:8} {result.seconds:6.1f} s", flush=True)
-
-
-def remove(account: Account, out: Path, deadline: float) -> None:
-    """Run the lessons again without the actions that they asked for; put each back where it made one fail."""
-    removals = record.load(out / "removals.json", {})
-    asked = record.load(out / "asked.json", {})
-    for lesson in sorted({name for uses in asked.values() for name in uses}):
-        missing = {key for key, uses in asked.items() if lesson in uses
-                   and removals.get(key, {}).get("outcome") != "failed"}
-        if not missing or lesson in removals.get("lessons", []) or time.monotonic() > deadline:
-            continue
-        began = time.monotonic()
-        seen = permissions_removal.without(account, lesson, missing, GIVEN.get(lesson, {}))
+        missing = {key for key in everything if removals.get(key, {}).get("outcome") != "failed"}
+        seen, trouble = permissions_removal.without(account, name, missing, GIVEN.get(name, {}))
         for key, found in seen.items():
-            if removals.get(key, {}).get("outcome") != "went on" or found["outcome"] == "failed":
+            if found["outcome"] == "failed" or removals.get(key, {}).get("outcome") != "went on":
                 removals[key] = found
-        removals.setdefault("lessons", []).append(lesson)
+        ran[name] = {"began": began, "ended": record.stamp(), "tried": True,
+                     "status": "failed" if trouble else "passed", "error": trouble}  # fmt: skip
         record.save(out / "removals.json", removals)
-        failed = sum(found["outcome"] == "failed" for found in seen.values())
-        took = f"{time.monotonic() - began:6.1f} s"
-        print(f"{lesson:32} without {len(missing):2}: {failed:2} failures {took}", flush=True)
+        record.save(out / "lessons.json", ran)
+        failures = sum(found["outcome"] == "failed" for found in seen.values())
+        took = record.seconds_between(began, ran[name]["ended"])
+        print(f"{name:32} failed {failures:2} times, {took:6.1f} s {trouble[:120]}", flush=True)
     account.put(account.documents)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Record, remove and write, as far as the time goes; returns the exit code."""
+    """Try and write, as far as the time goes; returns the exit code."""
     as_written = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_written)
     parser.add_argument("--minutes", type=float, default=90, help="begin nothing new after so many")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "permissions", help="what was seen")
-    parser.add_argument("--only", metavar="NN", help="record the lessons whose name starts so")
+    parser.add_argument("--only", metavar="NN", help="the lessons whose name starts so")
     parser.add_argument("--write", action="store_true", help="only write the page from what was seen")
     args = parser.parse_args(arguments)
     import tuneaws.session
 
     out, deadline = args.out.resolve(), time.monotonic() + 60 * args.minutes
-    (out / "removed").mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     home = out / "home"
     if not args.write:
         try:
             account = Account(home)
-            record_lessons(account, out, deadline, args.only)
-            ran = record.load(out / "lessons.json", {})
-            record.save(out / "asked.json", record.asked(home, ran))
-            remove(account, out, deadline)
+            try_lessons(account, out, deadline, args.only)
         finally:
             tuneaws.session.stop_local(home)
+    record.save(out / "asked.json", record.asked(home))
     import permissions_page
 
     permissions_page.write(out, home, ROOT)

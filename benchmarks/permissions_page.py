@@ -14,22 +14,20 @@ import permissions_record as record
 HEAD = """# The course's permissions, tried one by one
 
 Written by `python benchmarks/permissions.py`; `python code/write_policies.py` writes the policies themselves.
-Each lesson ran as a learner with exactly the generated policies, enforced by the local AWS, which recorded
-every call. Then each lesson ran again on the same home without the actions that it had asked for. Where it
-failed, the error named the one action that was missing; that one was put back, and the cell ran again.
+Each lesson ran as a learner on a local AWS that enforces policies and records every call: the generated
+policies, less every action that had made no lesson fail yet. Where a lesson failed, the error named the one
+action that was missing; that one was put back, and the cell ran again.
 """
 POLICIES = {
     "learner": "Learner", "execution_role": "SageMaker execution role", "bedrock_role": "Bedrock role",
 }  # fmt: skip
 # What became of a removal where no lesson failed, in words.
-WENT_ON = "refused and passed over: the code that asks says what it could not see, and goes on"
-UNASKED = "not asked for again, since the home has what earlier lessons made"
+WENT_ON = "no lesson fails: the code that asks says what it could not see, and goes on"
 
 
 def write(out: Path, home: Path, root: Path) -> None:
     """Write the page and the lessons' table from what was seen."""
     asked, removals = record.load(out / "asked.json", {}), record.load(out / "removals.json", {})
-    removals.pop("lessons", None)
     ran = record.load(out / "lessons.json", {})
     text = page(asked, removals, ran, calls(home))
     (root / "benchmarks" / "permissions.md").write_text(text, encoding="utf-8")
@@ -56,17 +54,18 @@ def table(asked: dict) -> str:
 def page(asked: dict, removals: dict, ran: dict, counted: dict) -> str:
     """The whole page."""
     passed = [name for name, one in ran.items() if one["status"] == "passed"]
+    tried = {key: one for key, one in removals.items() if key in asked}
     granted = sum(len(grants(which)) for which in POLICIES)
-    outcomes = Counter(one["outcome"] for one in removals.values())
+    outcomes = Counter(one["outcome"] for one in tried.values())
     facts = [
-        f"- {len(passed)} of {len(ran)} lessons passed as that learner",
+        f"- {len(passed)} of {len(ran)} lessons went to their end",
         f"- {counted['all']:,} calls recorded: " + ", ".join(
             f"{counted.get(which, 0):,} {word}" for which, word in
             [("learner", "by the learner"), ("execution_role", "as the execution role"),
              ("bedrock_role", "as the Bedrock role"), ("root", "by the set-up, as root")]),
         f"- {granted} actions in the three policies, {len(asked)} asked for",
-        f"- {len(removals)} taken away: {outcomes['failed']} made a lesson fail, {outcomes['went on']} were "
-        f"refused and no lesson failed, {outcomes['unasked']} were not asked for again",
+        f"- of these {outcomes['failed']} made a lesson fail when they were missing, and "
+        f"{len(asked) - outcomes['failed']} were refused without a lesson failing",
     ]
     parts = [HEAD, "\n".join(facts)]
     for which, title in POLICIES.items():
@@ -91,7 +90,7 @@ def _table(which: str, asked: dict, removals: dict) -> str:
     for action, why in grants(which).items():
         uses = asked.get(f"{which} {action}", {})
         numbers = ", ".join(sorted({name[:2] for name in uses})) or "none"
-        count = sum(use["calls"] for use in uses.values())
+        count = sum(uses.values())
         became = without(why, uses, removals.get(f"{which} {action}"))
         lines.append(f"| {action} | {numbers} | {count:,} | {became} |")
     return "\n".join(lines)
@@ -106,4 +105,4 @@ def without(why: str, uses: dict, seen: dict | None) -> str:
     number = seen["lesson"][:2]
     if seen["outcome"] == "failed":
         return f"lesson {number} fails in code cell {seen['cell']}"
-    return f"{number}: {WENT_ON if seen['outcome'] == 'went on' else UNASKED}"
+    return WENT_ON if seen["outcome"] == "went on" else "not refused in this run"

@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timezone
 from pathlib import Path
 
+APP = "tuneaws-"  # what tuneaws.environment.app_id() begins with
 ROLES = {"tuneaws-sagemaker": "execution_role", "tuneaws-bedrock": "bedrock_role"}
 
 
@@ -43,23 +44,31 @@ def policy_of(principal: str) -> str | None:
     return None
 
 
-def asked(home: Path, lessons: dict) -> dict:
-    """{"policy action": {lesson: {"calls", "after_s"}}} of the lessons' own runs.
+def actions(document: dict) -> list[str]:
+    """The actions of a policy document."""
+    return [action for one in document["Statement"] for action in _as_list(one["Action"])]
 
-    lessons   {name: {"began", "ended", "status"}}: a call belongs to the lesson that ran at its time
+
+def _as_list(value) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def asked(home: Path) -> dict:
+    """{"policy action": {lesson: calls}} of a home's record.
+
+    The learner's calls say their lesson in the User-Agent; a role's belong to the lesson that called last.
     """
     found: dict = {}
-    spans = [(one["began"], one["ended"], name) for name, one in lessons.items() if one["status"] == "passed"]
+    lesson = None
     for line in lines(home):
-        policy = policy_of(line["principal"])
-        lesson = next((name for began, ended, name in spans if began <= line["at"] <= ended), None)
+        policy, app = policy_of(line["principal"]), line["app"] or ""
+        if app.startswith(APP):
+            lesson = app[len(APP) :]
         if policy is None or lesson is None:
             continue
-        after = seconds_between(lessons[lesson]["began"], line["at"])
         for action in dict.fromkeys(line["actions"]):
             uses = found.setdefault(f"{policy} {action}", {})
-            use = uses.setdefault(lesson, {"calls": 0, "after_s": round(after, 1)})
-            use["calls"] += 1
+            uses[lesson] = uses.get(lesson, 0) + 1
     return found
 
 

@@ -1,7 +1,7 @@
 """One lesson without actions that it needs: where it fails, which action it was, and on from there.
 
     without(account, "04_huggingface_estimator", {"learner sagemaker:CreateTrainingJob", …}, {})
-    # {"learner sagemaker:CreateTrainingJob": {"outcome": "failed", "lesson": …, "cell": 7, "error": …}, …}
+    # {"learner sagemaker:CreateTrainingJob": {"outcome": "failed", "lesson": …, "cell": 7, …}, …}, ""
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import tempfile
 from pathlib import Path
 
 import lesson_files
-import nbformat
 import permissions_record as record
 import run_course
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 CELL_S = 600
-AGAIN = 6  # times that one cell is run, each with one more action back
+AGAIN = 25  # times that one cell is run, each with one more action back
 
 
-def without(account, lesson: str, missing: set, given: dict) -> dict:
-    """{"policy action": what became of it} of a lesson that lacks some actions.
+def without(account, lesson: str, missing: set, given: dict) -> tuple[dict, str]:
+    """({"policy action": what became of it}, why it broke off or "") of a lesson that lacks some actions.
 
     account   permissions.Account
     missing   {"policy action"} to take away; put back one by one, where the lesson fails for want of it
@@ -38,13 +38,13 @@ def without(account, lesson: str, missing: set, given: dict) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         variables = {**run_course.environment(Path(folder)), **account.variables, "TUNEAWS_LESSON": lesson}
         os.environ["JUPYTER_PATH"] = variables["JUPYTER_PATH"]
-        _run(path, parameters, variables, seen)
+        trouble = _run(path, parameters, variables, seen)
     for key in seen.missing:
         action = key.split(" ")[1]
         refused = record.refused(account.session.home / "calls.jsonl", seen.began, action)
         outcome = "went on" if refused else "unasked"
         seen.found[key] = {"outcome": outcome, "lesson": lesson, "refused": refused}
-    return seen.found
+    return seen.found, trouble
 
 
 class _Seen:
@@ -74,9 +74,9 @@ class _Seen:
         return True
 
 
-def _run(path: Path, parameters: dict, variables: dict, seen: _Seen) -> None:
-    """Run a lesson cell by cell, each again until it passes or fails for a reason of its own."""
-    notebook = parameterize_notebook(nbformat.read(path, as_version=4), parameters)
+def _run(path: Path, parameters: dict, variables: dict, seen: _Seen) -> str:
+    """Run a lesson cell by cell, each again until it passes; why it broke off, "" when it did not."""
+    notebook = parameterize_notebook(load_notebook_node(str(path)), parameters)
     where = {"metadata": {"path": str(path.parent)}}
     client = NotebookClient(notebook, timeout=CELL_S, kernel_name="python3", resources=where)
     with client.setup_kernel(env=variables):
@@ -90,8 +90,7 @@ def _run(path: Path, parameters: dict, variables: dict, seen: _Seen) -> None:
                     break
                 except CellExecutionError as err:
                     if not seen.put_back(since, number, str(err)):
-                        print(f"  cell {number}: {str(err).strip().splitlines()[-1][:160]}", flush=True)
-                        return
+                        return f"code cell {number}: {str(err).strip().splitlines()[-1][:200]}"
                 except (CellTimeoutError, DeadKernelError) as err:
-                    print(f"  cell {number}: {type(err).__name__}", flush=True)
-                    return
+                    return f"code cell {number}: {type(err).__name__}"
+    return ""

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,9 +13,17 @@ import lesson_files
 import nbformat
 import pytest
 import run_course
+import secret_scan
 from nbval.plugin import IPyNbFile, get_sanitize_patterns
+from tuneaws import policies
+from tuneaws.policies import executing, learning
+from tuneaws.policies import lessons as permission_lessons
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "benchmarks"))
+
+import permissions_record  # noqa: E402
+
 NOTEBOOKS = ROOT / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("[0-9][0-9]_*.ipynb"))
@@ -155,11 +164,21 @@ def test_outputs_hold_no_trace_of_the_machine(path):
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    """{name: (result, executed notebook)} of one `run_course.py --solutions`, as `make course` runs it."""
-    out = tmp_path_factory.mktemp("course")
-    command = [sys.executable, run_course.__file__, "--solutions", "--out", str(out)]
-    ran = subprocess.run(command, capture_output=True, text=True)
+def out(tmp_path_factory):
+    """The folder of the one run: reports, executed notebooks, and its home in .aws."""
+    return tmp_path_factory.mktemp("course")
+
+
+@pytest.fixture(scope="module")
+def executed(out):
+    """{name: (result, executed notebook)} of one `run_course.py --solutions --learner`.
+
+    As `make course` runs it, save that whoever runs it may do what the generated policies allow, and no more.
+    """
+    command = [sys.executable, run_course.__file__, "--solutions", "--learner", "--out", str(out)]
+    secrets = {**os.environ, **secret_scan.planted()}  # of somebody who has everything set
+    ran = subprocess.run(command, capture_output=True, text=True, env=secrets)
+    (out / "printed.txt").write_text(ran.stdout + ran.stderr)
     assert (out / "results.json").exists(), ran.stdout + ran.stderr
     found = {}
     for result in json.loads((out / "results.json").read_text()):
@@ -185,6 +204,13 @@ def test_an_exercise_is_open_as_shipped_and_solved_by_its_solution(path, execute
     solved = json.dumps([cell.get("outputs") for cell in executed[f"solutions/{path.stem}"][1].cells])
     assert "[to do]" in shipped
     assert "[to do]" not in solved and "the exercise is solved." in solved
+
+
+def test_no_secret_of_the_environment_is_in_anything_that_the_run_wrote(executed, out):
+    """Notebooks, the report, logs, the home with its database, its S3 files, its ledger and its calls."""
+    written = [path for path in out.rglob("*") if path.is_file()]
+    assert len(written) >= 300 and any(path.name == "ledger.jsonl" for path in written), len(written)
+    assert secret_scan.findings([out]) == []
 
 
 def nbval_cells(path, session):
@@ -229,3 +255,42 @@ def test_a_changed_output_is_noticed(tmp_path, request):
     same, other = (nbformat.v4.new_output("stream", text=f"kept {n} rows in 9.9 s\n") for n in (3, 4))
     assert checked.compare_outputs([same], [stored])
     assert not checked.compare_outputs([other], [stored])
+
+
+# --- that the policies are enough, and no more than that
+
+
+@pytest.fixture(scope="module")
+def recorded(executed, out):
+    """{"policy action": {lesson: {"calls", …}}} of the run, and the calls that were refused."""
+    lines = permissions_record.lines(out / ".aws")
+    asked = {}
+    for line in lines:
+        policy = permissions_record.policy_of(line["principal"])
+        for action in line["actions"] if policy and line["decision"] == "allowed" else ():
+            asked.setdefault(policy, set()).add(action)
+    return asked, [line for line in lines if line["decision"] == "denied"], len(lines)
+
+
+def test_a_learner_with_the_generated_policies_is_refused_nothing(recorded):
+    asked, refused, calls = recorded
+    assert [(line["app"], line["refused"], line["resources"]) for line in refused] == []
+    assert calls >= 3000, f"recorded only {calls} calls"
+    assert {policy: len(actions) >= 3 for policy, actions in asked.items()} == dict.fromkeys(
+        ("learner", "execution_role", "bedrock_role"), True
+    )
+
+
+def test_every_action_of_the_policies_was_asked_for_or_says_why_it_is_there(recorded):
+    asked, _, _ = recorded
+    tables = {"learner": learning.LEARNER, "execution_role": executing.EXECUTION}
+    idle = [(policy, grant.action) for policy, table in tables.items() for grant in table
+            if not grant.why and grant.action not in asked[policy]]
+    assert idle == []
+    document = policies.bedrock_role("123456789012", "b")
+    assert {action for one in document["Statement"] for action in one["Action"]} == asked["bedrock_role"]
+
+
+def test_the_stored_table_knows_every_action_that_the_lessons_asked_for(recorded):
+    asked, _, _ = recorded
+    assert sorted(asked["learner"] - set(permission_lessons.table())) == []

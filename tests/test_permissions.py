@@ -15,35 +15,35 @@ import permissions_record as record  # noqa: E402
 
 LEARNER = "arn:aws:iam::123456789012:user/learner"
 JOB = "arn:aws:sts::123456789012:assumed-role/tuneaws-sagemaker/SageMaker"
-LESSONS = {
-    "04_a": {"began": "2026-11-01T12:00:00.000Z", "ended": "2026-11-01T12:01:00.000Z", "status": "passed"},
-    "05_b": {"began": "2026-11-01T12:02:00.000Z", "ended": "2026-11-01T12:03:00.000Z", "status": "failed"},
-}
+LESSONS = {"04_a": {"status": "passed"}, "05_b": {"status": "failed"}}
 
 
-def line(at, principal, *actions, refused=None):
+def line(at, principal, *actions, app=None, refused=None):
     at = f"2026-11-01T12:{at}.000Z"
-    return {"at": at, "principal": principal, "actions": list(actions), "refused": refused}
+    return {"at": at, "principal": principal, "app": app, "actions": list(actions), "refused": refused}
 
 
 @pytest.fixture
 def home(tmp_path):
-    old = [line("00:05", LEARNER, "s3:ListBucket"), line("00:06", JOB, "s3:GetObject")]
+    root = "arn:aws:iam::123456789012:root"
+    old = [line("00:01", JOB, "s3:PutObject", app="pocketaws-engine"),  # before any lesson
+           line("00:05", LEARNER, "s3:ListBucket", app="tuneaws-04_a"),
+           line("00:06", JOB, "s3:GetObject", app="pocketaws-engine")]  # fmt: skip
     new = [
-        line("00:30", LEARNER, "s3:ListBucket", "s3:ListBucket"),
-        line("02:30", LEARNER, "s3:PutObject"),  # of a lesson that failed
-        line("00:40", "arn:aws:iam::123456789012:root", "iam:CreateRole"),
-        line("05:00", LEARNER, "s3:DeleteObject", refused="s3:DeleteObject"),
+        line("00:30", LEARNER, "s3:ListBucket", "s3:ListBucket", app="tuneaws-04_a"),
+        line("00:40", root, "iam:CreateRole", app="tuneaws-python"),
+        line("05:00", LEARNER, "s3:DeleteObject", app="tuneaws-05_b", refused="s3:DeleteObject"),
     ]
     for name, lines in (("calls.1.jsonl", old), ("calls.jsonl", new)):
         (tmp_path / name).write_text("".join(json.dumps(each) + "\n" for each in lines))
     return tmp_path
 
 
-def test_a_call_belongs_to_its_callers_policy_and_to_the_lesson_of_its_time(home):
-    assert record.asked(home, LESSONS) == {
-        "learner s3:ListBucket": {"04_a": {"calls": 2, "after_s": 5.0}},
-        "execution_role s3:GetObject": {"04_a": {"calls": 1, "after_s": 6.0}},
+def test_a_call_belongs_to_its_callers_policy_and_to_its_lesson(home):
+    assert record.asked(home) == {
+        "learner s3:ListBucket": {"04_a": 2},
+        "learner s3:DeleteObject": {"05_b": 1},
+        "execution_role s3:GetObject": {"04_a": 1},
     }
     assert record.policy_of("arn:aws:sts::1:assumed-role/other/x") is None
 
@@ -55,25 +55,25 @@ def test_refusals_are_counted_from_a_time_on(home):
 
 
 def test_the_table_of_lessons_has_an_action_a_line():
-    asked = {"learner s3:ListBucket": {"05_b": {}, "04_a": {}}, "execution_role s3:GetObject": {"04_a": {}}}
+    asked = {"learner s3:ListBucket": {"05_b": 1, "04_a": 1}, "execution_role s3:GetObject": {"04_a": 1}}
     assert json.loads(page.table(asked)) == {"s3:ListBucket": ["04", "05"]}
     assert page.table(asked).count("\n") == 3
 
 
 def test_each_action_says_what_happens_without_it():
     seen = {"outcome": "failed", "lesson": "04_a", "cell": 9, "error": "AccessDenied"}
-    assert page.without("", {"04_a": {}}, seen) == "lesson 04 fails in code cell 9"
-    assert page.without("", {"04_a": {}}, {**seen, "outcome": "went on"}) == f"04: {page.WENT_ON}"
+    assert page.without("", {"04_a": 1}, seen) == "lesson 04 fails in code cell 9"
+    assert page.without("", {"04_a": 1}, {**seen, "outcome": "went on"}) == page.WENT_ON
     assert page.without("pulls its image", {}, None) == "kept: pulls its image"
-    assert page.without("", {"04_a": {}}, None) == "not tried"
+    assert page.without("", {"04_a": 1}, None) == "not tried"
 
 
 def test_the_page_counts_what_was_asked_for_and_what_failed(home):
-    asked = record.asked(home, LESSONS)
+    asked = record.asked(home)
     removals = {"learner s3:ListBucket": {"outcome": "failed", "lesson": "04_a", "cell": 3, "error": ""}}
     text = page.page(asked, removals, LESSONS, page.calls(home))
-    assert "- 1 of 2 lessons passed" in text
-    assert "- 6 calls recorded: 4 by the learner, 1 as the execution role" in text
-    assert "1 taken away: 1 made a lesson fail" in text
+    assert "- 1 of 2 lessons went to their end" in text
+    assert "- 6 calls recorded: 3 by the learner, 2 as the execution role" in text
+    assert "3 asked for\n- of these 1 made a lesson fail when they were missing, and 2 were refused" in text
     assert "| s3:ListBucket | 04 | 2 | lesson 04 fails in code cell 3 |" in text
     assert "| ecr:BatchGetImage | none | 0 | kept: a machine on AWS pulls its image" in text
