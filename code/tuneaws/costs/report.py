@@ -24,14 +24,15 @@ COST_EXPLORER_USD = 0.01  # a request (https://aws.amazon.com/aws-cost-managemen
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --bar: #0969da88; --bad: #cf222e }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 0 auto; padding: 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem }
 h1 { margin-bottom: 0 } h2 { margin: 2rem 0 .3rem } .small { font-size: .85rem; opacity: .8 }
 table { border-collapse: collapse; width: 100%; font-size: .9rem }
 th, td { text-align: left; vertical-align: top; padding: .25rem .7rem .25rem 0 }
 th, td { border-bottom: 1px solid var(--line) }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-td.bar { width: 40% } td.bar div { background: var(--bar); height: 1em; min-width: 1px }
-td.name { overflow-wrap: anywhere } td.text { white-space: nowrap } .scroll { overflow-x: auto }
+td.bar { width: 35% } td.bar div { background: var(--bar); height: 1em; min-width: 1px }
+td.name { overflow-wrap: anywhere; min-width: 12rem }
+td.text { white-space: nowrap } .scroll { overflow-x: auto }
 .now { border-left: 4px solid var(--bad); background: var(--soft); padding: .2rem 1rem; margin: 1rem 0 }
 code { font: 13px/1.45 ui-monospace, monospace; overflow-wrap: anywhere }
 """
@@ -161,7 +162,7 @@ def _bar(share: float) -> str:
 
 
 def _things(rows: list, column: str, head: str) -> str:
-    names = ["created", "what", "name", "type", "learner", "lesson", "ended", "seconds"]
+    names = ["created", "what", "name", "type", "learner", "lesson", "seconds"]
     cells = [[*(row[name] for name in names), "?" if row[column] is None else usd(row[column])]
              for row in sorted(rows, key=lambda row: (-(row[column] or 0), row["created"]))]
     return _table([*names, head], cells)
