@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -72,11 +73,10 @@ def asked(home: Path) -> dict:
     return found
 
 
-def refused(path: Path, since: str, action: str) -> int:
-    """How many calls were refused for an action since a time."""
-    text = path.read_text(encoding="utf-8").splitlines()
-    rows = (json.loads(line) for line in text)
-    return sum(row["at"] >= since and row["refused"] == action for row in rows)
+def refused(home: Path, since: str) -> Counter:
+    """{"policy action": calls refused for it since a time}."""
+    rows = [row for row in lines(home) if row["refused"] and row["at"] >= since]
+    return Counter(f"{policy_of(row['principal'])} {row['refused']}" for row in rows)
 
 
 def seconds_between(first: str, second: str) -> float:

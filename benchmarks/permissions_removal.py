@@ -39,11 +39,10 @@ def without(account, lesson: str, missing: set, given: dict) -> tuple[dict, str]
         variables = {**run_course.environment(Path(folder)), **account.variables, "TUNEAWS_LESSON": lesson}
         os.environ["JUPYTER_PATH"] = variables["JUPYTER_PATH"]
         trouble = _run(path, parameters, variables, seen)
+    refused = record.refused(account.session.home, seen.began)
     for key in seen.missing:
-        action = key.split(" ")[1]
-        refused = record.refused(account.session.home / "calls.jsonl", seen.began, action)
-        outcome = "went on" if refused else "unasked"
-        seen.found[key] = {"outcome": outcome, "lesson": lesson, "refused": refused}
+        outcome = "went on" if refused[key] else "unasked"
+        seen.found[key] = {"outcome": outcome, "lesson": lesson, "refused": refused[key]}
     return seen.found, trouble
 
 

@@ -49,9 +49,8 @@ def test_a_call_belongs_to_its_callers_policy_and_to_its_lesson(home):
 
 
 def test_refusals_are_counted_from_a_time_on(home):
-    calls = home / "calls.jsonl"
-    assert record.refused(calls, "2026-11-01T12:00:00.000Z", "s3:DeleteObject") == 1
-    assert record.refused(calls, "2026-11-01T12:06:00.000Z", "s3:DeleteObject") == 0
+    assert record.refused(home, "2026-11-01T12:00:00.000Z") == {"learner s3:DeleteObject": 1}
+    assert record.refused(home, "2026-11-01T12:06:00.000Z") == {}
 
 
 def test_the_table_of_lessons_has_an_action_a_line():
