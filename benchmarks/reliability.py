@@ -187,9 +187,9 @@ def compared(made: dict, wanted: dict, reasons: dict) -> dict:
 
 
 def missing(made: dict, wanted: dict) -> list[str]:
-    """The jobs that an undisturbed lesson runs and this one has not, as "1 training job"."""
+    """The kind of each job that an undisturbed lesson runs and this one has not."""
     fewer = {kind: len(wanted.get(kind, {})) - len(made.get(kind, {})) for kind in inventory.JOBS}
-    return [f"{count} {kind}" for kind, count in fewer.items() if count > 0]
+    return [kind for kind, count in fewer.items() for _ in range(count)]
 
 
 def run_part(part: str, lessons: list[str], work: Path, seed: int, results: dict) -> None:
