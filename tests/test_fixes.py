@@ -1,5 +1,7 @@
 """Every row of the table of fixes is provoked for real, in a running local AWS, and answered with its fix."""
 
+import importlib.util
+import pkgutil
 import re
 import time
 
@@ -10,10 +12,13 @@ import provoke_jobs
 import provoke_reaching
 import provoke_requests
 import pytest
+import tuneaws
+import yaml
 from botocore.exceptions import ClientError
 from provoking import PROVOKED, World, provoke
 from tuneaws import fixes
 from tuneaws.calls import explaining
+from tuneaws.session import Session
 
 PARTS = (provoke_bedrock, provoke_endpoints, provoke_jobs, provoke_reaching, provoke_requests)
 AT_LEAST = 50  # rows: the course promises so many
@@ -30,6 +35,8 @@ def world(local_aws, tmp_path_factory):
     made.close()
 
 
+OTHER_NAMES = ("sagemaker.amazonaws", "bedrock.amazonaws", "bedrock.list_foundation_models", "huggingface.co",
+               "model.tar", "session.home")  # fmt: skip
 # They keep busy or kill what other rows ask.
 LAST = ("container-gone", "no-answer-in-time", "local-aws-gone", "local-aws-ended")
 
@@ -73,6 +80,24 @@ def test_a_fix_is_one_thing_to_do_with_a_source_and_a_free_way_on():
         assert row.free.endswith(".") and "free" in row.free, row
         dated = "2026-11|botocore 1|sagemaker-training 5|this course|own words"
         assert re.search(dated, row.source), f"no page and date in {row}"
+
+
+def test_what_a_fix_names_is_there(course_root):
+    """Helpers as module.name, keys of config.yaml as section.key, and what a session has."""
+    config = yaml.safe_load((course_root / "config.yaml").read_text())
+    modules = {module.name for module in pkgutil.iter_modules(tuneaws.__path__)}
+    counted = 0
+    for row in fixes.TABLE:
+        for module, name in re.findall(r"(?<![\w./'])([a-z_]+)\.([a-z_]\w+)", row.fix):
+            if module not in modules | set(config) or f"{module}.{name}" in OTHER_NAMES:
+                continue
+            found = name in (config.get(module) or {}) or module == "session" and hasattr(Session, name)
+            if module in modules and not found:
+                found = hasattr(importlib.import_module(f"tuneaws.{module}"), name)
+                found = found or importlib.util.find_spec(f"tuneaws.{module}.{name}") is not None
+            assert found, f"{row.id} names {module}.{name}, which is not there"
+            counted += 1
+    assert counted >= AT_LEAST
 
 
 def test_what_nobody_knows_has_no_fix():

@@ -44,7 +44,7 @@ ROWS = (
           "memory",
           TOOLKIT),
     Entry("disk-full", "log", r"No space left on device|Errno 28",
-          "raise volume_size (GB), or keep fewer checkpoints: save_total_limit",
+          "raise sagemaker.volume_size_gb, the estimator's volume_size: it must hold the model three times",
           CHANNELS),
     # the script and what it needs
     Entry("module-missing", "log", r"ModuleNotFoundError: No module named '(?P<name>[\w.]+)'",
