@@ -5,7 +5,9 @@ The sessions here say "aws" and reach a pocketaws whose engines are fakes: nothi
 
 import functools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import botocore.session
 import hosting_api
@@ -227,6 +229,15 @@ def test_in_local_nothing_is_refused_or_printed_and_all_is_noted(gateway, tmp_pa
     (line,) = books.Book(tmp_path / "ledger.jsonl").entries()
     assert "worst_usd" not in line and line["type"] == "ml.g5.xlarge"
     gateway.end_all()
+
+
+def test_many_threads_that_ask_at_once_share_one_price_and_one_client(paid):
+    made = []
+    boto = SimpleNamespace(client=lambda name, **more: made.append(name) or paid.boto.client(name, **more))
+    asker = worst_case.Asker(boto, "us-east-1")
+    with ThreadPoolExecutor(8) as pool:
+        prices = set(pool.map(asker.answer_price, ["amazon.nova-micro-v1:0"] * 32))
+    assert len(prices) == 1 and made == ["pricing"]
 
 
 # --- the book

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,13 +31,15 @@ class Asker:
 
     def __init__(self, boto, region: str):
         self._boto, self.region, self._clients, self._answers = boto, region, {}, {}
+        self._lock = threading.RLock()  # a boto3.Session makes one client at a time; many threads may ask
 
     def client(self, service: str, region: str | None = None):
         """A client of the same session."""
         asked = service, region or self.region
-        if asked not in self._clients:
-            self._clients[asked] = self._boto.client(service, region_name=asked[1])
-        return self._clients[asked]
+        with self._lock:
+            if asked not in self._clients:
+                self._clients[asked] = self._boto.client(service, region_name=asked[1])
+            return self._clients[asked]
 
     @functools.cached_property
     def rates(self) -> Rates:
@@ -48,16 +51,20 @@ class Asker:
         """The price list, which lives in us-east-1."""
         return self.client("pricing", "us-east-1")
 
-
     def answer_price(self, model_id: str):
-        """The price of a model's answers by its dated table; None where it has none."""
-        if model_id not in self._answers:
-            try:
-                base = model_id
-                if ":custom-model-deployment/" in model_id:
-                    base = self.client("bedrock").get_custom_model_deployment(
-                        customModelDeploymentIdentifier=model_id)["modelArn"]
-                self._answers[model_id] = costs.seen_price(base, self.region)
-            except (PriceError, ClientError, BotoCoreError):
-                self._answers[model_id] = None
-        return self._answers[model_id]
+        """The price of a model's answers: the price list's, else the table's; None where there is none."""
+        with self._lock:
+            if model_id not in self._answers:
+                try:
+                    self._answers[model_id] = self._price_of_answers(model_id)
+                except (PriceError, ClientError, BotoCoreError):
+                    self._answers[model_id] = None
+            return self._answers[model_id]
+
+    def _price_of_answers(self, model_id: str):
+        model = model_id
+        if ":custom-model-deployment/" in model_id:
+            found = self.client("bedrock").get_custom_model_deployment(
+                customModelDeploymentIdentifier=model_id)
+            model = found["modelArn"]
+        return costs.best_price(self.pricing, model, self.region, costs.base_of(model) != model)
