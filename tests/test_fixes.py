@@ -141,7 +141,7 @@ def test_the_command_prints_the_fix_for_a_message_that_is_pasted(capsys):
     said = "An error occurred (NoSuchBucket) when calling the PutObject operation"
     message = f"{said}: The specified bucket does not exist"
     assert explain.main(message.split()) == 0
-    assert "buckets.ensure_bucket" in capsys.readouterr().out
+    assert "launch.ensure_bucket" in capsys.readouterr().out
     assert explain.main(["it", "went", "well"]) == 1
     assert explain.main(["--list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) > len(fixes.TABLE)

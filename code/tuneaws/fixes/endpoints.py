@@ -50,7 +50,7 @@ ROWS = (
           "ask it by invoke_endpoint_async, or deploy it without AsyncInferenceConfig", ASYNC,
           code="ValidationError"),
     Entry("endpoint-is-real-time", "call", r"is a real-time endpoint",
-          "ask it by invoke_endpoint, or deploy it with an AsyncInferenceConfig (lesson 11)", ASYNC,
+          "ask it by invoke_endpoint, or deploy it with async_inference_config", ASYNC,
           code="ValidationError"),
     Entry("payload-too-large", "call", r"content length exceeded|inline payload has",
           "send fewer rows a request, or ask an asynchronous endpoint with InputLocation in S3: 1 GB",

@@ -27,9 +27,8 @@ ROWS = (
           "give max_wait more time above max_run, or train on demand: spot had no machine for long enough",
           TROUBLE),
     Entry("max-run-over", "job", r"MaxRuntimeExceeded|runtime exceeded MaxRuntimeInSeconds",
-          "raise max_run, or save checkpoints (save_steps) and start again: the next job goes on from the "
-          "last",
-          FIELDS),
+          "raise max_run; with save_steps, a job that is given the same checkpoint_s3_uri goes on from the "
+          "last checkpoint", FIELDS),
     # memory and disk
     Entry("memory", "log", r"CUDA out of memory|OutOfMemoryError|MemoryError|Unable to allocate|"
           r"DefaultCPUAllocator: (can't|not enough)|the GPU's memory does not suffice",
@@ -54,12 +53,10 @@ ROWS = (
           "pin the version of {module} that has {name} in requirements.txt: the image's is another one "
           "than yours",
           TOOLKIT),
-    Entry("requirements", "log",
-          r"No matching distribution found for (?P<name>[^\s\"']+)|Could not find a version that satisfies|"
+    Entry("requirements", "log", r"No matching distribution found for|Could not find a version that|"
           r"ResolutionImpossible|Invalid requirement",
-          "try `pip install --dry-run -r requirements.txt` by hand: {name} is misspelt, or there is no "
-          "such "
-          "version for the image's Python",
+          "try `pip install --dry-run -r requirements.txt` by hand: a name or a version in it is misspelt, "
+          "or not made for the image's Python",
           "https://pip.pypa.io/en/stable/topics/dependency-resolution/, 2026-11"),
     Entry("script-missing", "log", r"can't open file '(?P<path>[^']*)'.*No such file",
           "set entry_point to a file of source_dir, by its path inside it: raw_jobs.code_files(source_dir) "
@@ -128,9 +125,8 @@ ROWS = (
           "its files", HUB),
     # this machine
     Entry("local-aws-ended", "local", r"the local AWS ended",
-          "start the job again: its checkpoints and its log are kept, and a job with checkpoints goes on "
-          "from the "
-          "last", "code/README.md of this course"),
+          "start the job again: the log of this one is kept, and a job that is given the same "
+          "checkpoint_s3_uri goes on from the last checkpoint", "code/README.md of this course"),
     # where to look when nothing above fits
     Entry("script-failed", "job", r"ExecuteUserScriptError|AlgorithmError",
           "read the last lines of its log, training_jobs.explain_failure(sm, logs, name), mend the script, "

@@ -21,9 +21,8 @@ ROWS = (
         BOTOCORE, code="ConnectionClosedError|ProxyConnectionError|ConnectTimeoutError",
     ),
     Entry(
-        "no-such-host", "call", r"Could not connect to the endpoint URL: \"https://[^\"]*?\.?(?P<region>"
-        r"[a-z]{2}(-[a-z]+)+-\d)?\.amazonaws\.com",
-        "check the network, and that {region} is a region that has this service",
+        "no-such-host", "call", r"Could not connect to the endpoint URL: \"https://(?P<host>[^/\"]+)",
+        "check the network, and the region in the name {host}: not every region has every service",
         BOTOCORE, code="EndpointConnectionError",
     ),
     Entry(

@@ -74,7 +74,7 @@ ROWS = (
     # data and places
     Entry("data-bucket-missing", "call", r"No S3 objects found under S3 URL \"(?P<uri>[^\"]*)\".*bucket "
           r"does not exist",
-          "correct the bucket in {uri}, or make it: lesson 01 does", API, code=INVALID),
+          "correct the bucket in {uri}, or make it: launch.ensure_bucket does", API, code=INVALID),
     Entry("data-elsewhere", "call",
           r"No S3 objects found under S3 URL \"(?P<uri>[^\"]*)\".*The bucket is in (?P<region>[\w-]+)",
           "put the data into a bucket of the job's own region, or run the job in "

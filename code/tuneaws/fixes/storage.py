@@ -20,8 +20,7 @@ ROWS = (
     ),
     Entry(
         "no-such-bucket", "call", r"The specified bucket does not exist",
-        "make it, buckets.ensure_bucket, or run lesson 01, which does; a name that S3 lists is in "
-        "list_buckets()",
+        "make it, launch.ensure_bucket does, or take a name that s3.list_buckets() shows",
         ERRORS, code="NoSuchBucket",
     ),
     Entry(
