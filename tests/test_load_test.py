@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from tuneaws.endpoints.load_test import load_message, load_test, percentile, plot, sender
 from tuneaws.endpoints.use import EndpointError
 
@@ -50,6 +51,17 @@ def test_failures_are_counted_and_not_timed():
     assert load_test(lambda: (_ for _ in ()).throw(EndpointError("no")), (2,), 4, 0)[0] == {
         "concurrency": 2, "requests": 4, "errors": 4, "requests/s": None, "p50 s": None, "p95 s": None,
         "p99 s": None}
+
+
+def test_an_aws_that_is_gone_ends_the_test_with_what_to_do():
+    def send():
+        try:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:9")
+        except EndpointConnectionError as err:
+            raise EndpointError("did not answer.\nFix: run connect() again") from err
+
+    with pytest.raises(EndpointError, match="Fix: run connect"):
+        load_test(send, (2,), 4, warm_up=0)
 
 
 def test_a_mistake_in_the_caller_ends_the_test_and_is_not_a_failed_request():

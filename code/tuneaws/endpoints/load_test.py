@@ -17,6 +17,8 @@ import math
 import threading
 import time
 
+from botocore.exceptions import EndpointConnectionError
+
 from tuneaws.endpoints.use import EndpointError, ask
 
 
@@ -48,6 +50,7 @@ def load_test(send, concurrency=(1, 2, 4, 8), requests: int = 40, warm_up: int =
     errors       exceptions that count as a failed request; any other ends the test
     Returns      [{"concurrency", "requests", "errors", "requests/s", "p50 s", "p95 s", "p99 s"}, ...];
                  requests/s and latencies are those of the answered requests, None when there was none
+    Raises       the last error of a level at which nobody could be reached: that is no load
     Costs        nothing beyond the endpoint's own time, which runs anyway
     """
     for _ in range(warm_up):
@@ -86,6 +89,8 @@ def _level(send, callers: int, requests: int, errors) -> dict:
     took = time.perf_counter() - begin
     if broken:
         raise broken[0]
+    if failed and not seconds and isinstance(failed[-1].__cause__, EndpointConnectionError):
+        raise failed[-1]
     shown = {f"p{p} s": round(percentile(seconds, p), 4) if seconds else None for p in (50, 95, 99)}
     return {"concurrency": callers, "requests": requests, "errors": len(failed),
             "requests/s": round(len(seconds) / took, 2) if seconds else None, **shown}
