@@ -198,7 +198,8 @@ class _explained:
 
     def __exit__(self, kind, err, traceback):
         if isinstance(err, EventStreamError):
-            raise EndpointError(f"{self.name} broke off in the middle of an answer: {err}") from err
+            raise EndpointError(f"{self.name} broke off in the middle of an answer: {err}\n"
+                                "Fix: ask again; what came until then is no whole answer") from err
         if isinstance(err, ClientError):
             raise EndpointError(_explain(self.name, err)) from err
         if isinstance(err, BotoCoreError):
