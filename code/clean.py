@@ -9,7 +9,8 @@
 
 In local it stops the local AWS of this folder and removes what it and `make course` wrote: .pocketaws, build.
 On aws it finds things by project.tags, in every region that the course used. What stays unless it is asked
-for: data (--buckets), logs (--logs), and what was set up for all lessons: roles, secret, budget (--setup).
+for: data (--buckets), logs (--logs), and what was set up for all lessons: roles, policies, budget (--setup,
+which takes an instructor's rights).
 Things of other learners stay (--everyone). Records of jobs that have ended stay: they cost nothing.
 Cut it at any moment and run it again. Exit code: 0 done or nothing to do, 1 something is left or failed.
 """
@@ -60,7 +61,10 @@ def things_of(aws, cfg, args) -> list:
     """What clean_up finds; [] without a session."""
     from tuneaws import clean_up
 
-    return clean_up.find(aws, cfg, clean_up.all_regions(aws) if args.all_regions else None) if aws else []
+    if aws is None:
+        return []
+    regions = clean_up.all_regions(aws) if args.all_regions else None
+    return clean_up.find(aws, cfg, regions, roles=args.setup)
 
 
 def clean(things: list, where: tuple | None, folders: list, args: argparse.Namespace) -> int:
@@ -223,7 +227,7 @@ def parse(argv: list | None) -> argparse.Namespace:
     parser.add_argument("--wait", action="store_true", help="with --expired: stay until the last one's is")
     parser.add_argument("--buckets", action="store_true", help="data too: buckets, all versions of all in it")
     parser.add_argument("--logs", action="store_true", help="the log streams of the course's jobs too")
-    parser.add_argument("--setup", action="store_true", help="roles, policies, secret and budget too")
+    parser.add_argument("--setup", action="store_true", help="roles, policies, the budget too (instructor)")
     parser.add_argument("--everyone", action="store_true", help="things of other learners too")
     parser.add_argument("--all-regions", action="store_true", help="look in every region there is")
     parser.add_argument("--every-s", type=float, default=20, help="with --wait: look every so many seconds")

@@ -40,7 +40,8 @@ def on_aws(account, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     yield lambda *arguments: clean.main(["--config", str(path), *arguments])
     monkeypatch.undo()
-    clean_up.delete(account.session(), clean_up.find(account.session(), load(path)), show=lambda line: None)
+    found = clean_up.find(account.session(), load(path), roles=True)
+    clean_up.delete(account.session(), found, show=lambda line: None)
 
 
 def load(path):
@@ -95,7 +96,7 @@ def test_with_yes_it_deletes_the_work_and_keeps_data_setup_and_what_others_made(
     endpoint(account, "script-mine", learner="ana")
     endpoint(account, "script-theirs", learner="bo")
     account.make_bucket("script-data", TAGS, "us-east-1")
-    account.make_secret("script-token", TAGS, "us-east-1")
+    account.make_role("script-role", TAGS)
     assert on_aws("--yes") == 0
     said = capsys.readouterr().out
     assert "deleted endpoint script-mine (us-east-1)" in said and "bo's (--everyone)" in said
@@ -104,6 +105,7 @@ def test_with_yes_it_deletes_the_work_and_keeps_data_setup_and_what_others_made(
     assert account.client("s3").head_bucket(Bucket="script-data")
     assert on_aws("--yes", "--everyone", "--buckets", "--setup") == 0
     assert there(account) == set()
+    assert "deleted role script-role" in capsys.readouterr().out
     assert on_aws("--list") == 0 and "nothing with the course's tags is there" in capsys.readouterr().out
 
 
@@ -140,7 +142,7 @@ def test_what_may_not_be_looked_at_is_no_success_if_it_bills(on_aws, account, mo
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "List")
 
     endpoint(account, "script-seen")
-    for name, status in (("role", 0), ("custom model", 1)):
+    for name, status in (("budget", 0), ("custom model", 1)):
         seen = tuple(dataclasses.replace(kind, rows=denied) if kind.name == name else kind
                      for kind in kinds.KINDS)
         monkeypatch.setattr(finding, "KINDS", seen)

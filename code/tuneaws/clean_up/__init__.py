@@ -5,7 +5,7 @@
     outcome = clean_up.delete(session, clean_up.chosen(things))
     clean_up.find(session, cfg)                # what is left, as AWS says
 
-What is data (buckets), what was set up for all lessons (roles, secret) and logs stay unless chosen() is told:
+What is data (buckets), what was set up for all lessons (roles, budget) and logs stay unless chosen() is told:
 a model that took a day must not go with an endpoint. `python code/clean.py` does all of it.
 """
 

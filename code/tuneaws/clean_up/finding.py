@@ -29,11 +29,12 @@ class Found(list):
         self.closed = set()
 
 
-def find(session, cfg, regions: list | None = None) -> Found:
+def find(session, cfg, regions: list | None = None, roles: bool = False) -> Found:
     """Every thing of the course that is there: what carries all of cfg.project.tags, letter by letter.
 
     session, cfg  from connect() and config.load()
     regions       where to look; None: those of used_regions()
+    roles         look for roles and policies too: it takes an instructor's rights (iam:ListRoles)
     Returns       a list of Thing, in the order in which delete() takes them. Reads only, and is free
     What may not be looked at is no error: it stands in `.unseen`.
     """
@@ -43,6 +44,8 @@ def find(session, cfg, regions: list | None = None) -> Found:
     found = Found(regions=used_regions(session, cfg) if regions is None else regions)
     for region in ["", *found.regions]:
         for kind in KINDS:
+            if kind.service == "iam" and not roles:
+                continue
             if kind.once != bool(region) and _has(session, kind, region) and region not in found.closed:
                 _look(session, kind, region, tags, found)
     found.sort(key=lambda thing: (thing.order, thing.region, thing.name))
