@@ -10,7 +10,7 @@ budget_usd, or would bring the course over total_budget_usd (tuneaws.costs.guard
 from __future__ import annotations
 
 import logging
-from functools import cached_property
+import threading
 
 from tuneaws import learner
 
@@ -36,22 +36,29 @@ class Spending:
 
     def __init__(self, boto, facts):
         self._boto, self._facts, self._askers = boto, facts, {}
+        self._book = self._guard = None
+        self._lock = threading.RLock()  # clients are shared by threads
 
-    @cached_property
+    @property
     def book(self):
         """The ledger's file, opened at the first call that is noted."""
         from tuneaws.costs.book import Book
 
-        return Book.of(self._facts)
+        with self._lock:
+            self._book = self._book or Book.of(self._facts)
+            return self._book
 
-    @cached_property
+    @property
     def guard(self):
         """Asked before each call that bills, on aws."""
         from tuneaws.costs import spent
         from tuneaws.costs.guard import Guard
 
-        return Guard(lambda: spent.spent_at_most(self.book.entries()),
-                     lambda: spent.settle(self.book, self._asker(self._facts.region).client))
+        with self._lock:
+            self._guard = self._guard or Guard(
+                lambda: spent.spent_at_most(self.book.entries()),
+                lambda: spent.settle(self.book, self._asker(self._facts.region).client))
+            return self._guard
 
     def add(self, base_classes, **_) -> None:
         """Put itself in front of a client's class: botocore calls _make_api_call for every operation."""
@@ -92,9 +99,10 @@ class Spending:
     def _asker(self, region: str):
         from tuneaws.costs.worst_case import Asker
 
-        if region not in self._askers:
-            self._askers[region] = Asker(self._boto, region)
-        return self._askers[region]
+        with self._lock:
+            if region not in self._askers:
+                self._askers[region] = Asker(self._boto, region)
+            return self._askers[region]
 
     def _note(self, client, service: str, operation: str, params: dict, answer: dict, worst) -> None:
         """The line in the book. The call is done: a full disk must not make it look as if it failed."""
