@@ -202,7 +202,10 @@ def test_a_body_of_twenty_megabytes_is_refused_for_anything_but_s3(url):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example.com", "127.0.0.1.evil.example.com", "localhost.example.com:80", "0.0.0.0"]
+    "host",
+    ["evil.example.com", "evil.example.com:4610", "127.0.0.1.evil.example.com", "localhost.example.com:80",
+     "0.0.0.0", "127.0.0.1.nip.io", "127.0.0.1@evil.example.com", "[::1].evil.example.com", "localhost:80:80",
+     "notlocalhost", "127.0.0.1:80 evil.example.com"],
 )
 def test_a_host_that_is_not_loopback_is_refused(url, host):
     for path in ("/", "/_pocketaws"):
@@ -228,6 +231,30 @@ def test_a_web_page_is_refused_and_gets_no_cors_header(url, origin):
     status, answered, _ = raw(url, "GET", "/", Origin="http://localhost:8888")
     assert status == 200
     assert not [name for name in answered if name.startswith("access-control")]
+
+
+CONTROLS = {
+    "/_pocketaws/faults": b'{"one_in": 1}',
+    "/_pocketaws/iam": b'{"enforce": true}',
+    "/_pocketaws/interrupt": b'{"TrainingJobName": "a"}',
+}
+
+
+@pytest.mark.parametrize("path", CONTROLS)
+@pytest.mark.parametrize("stranger", [
+    {"Host": "rebound.example.com"},
+    {"Origin": "https://evil.example.com"},
+    {"Origin": "null"},  # a sandboxed frame, a file, a redirect from another page
+    {"Host": "127.0.0.1:1", "Origin": "http://rebound.example.com"},
+], ids=["rebound DNS", "a page", "a frame without origin", "a page behind rebound DNS"])  # fmt: skip
+def test_a_stranger_controls_nothing(url, path, stranger):
+    """A page can send this without asking first: a POST of text/plain is a "simple" request."""
+    status, answered, said = raw(url, "POST", path, CONTROLS[path], **stranger, Content_Type="text/plain")
+    assert status == 403 and json.loads(said)["__type"] == "AccessDenied"
+    assert not [name for name in answered if name.startswith("access-control")]
+    faults = json.loads(raw(url, "GET", "/_pocketaws/faults")[2])
+    assert not faults.get("one_in"), faults
+    assert json.loads(raw(url, "GET", "/_pocketaws/iam")[2])["enforce"] is False
 
 
 # Many at once, other services

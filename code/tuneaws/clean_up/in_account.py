@@ -48,9 +48,9 @@ def _bucket_there(s3, thing) -> bool:
 BUCKET = Kind("bucket", "s3", "what is stored, by the month", _buckets, _bucket_tags, _delete_bucket,
               _bucket_there, DATA, once=True)
 
-# --- secrets: deleted at once, not after the 7 to 30 days for which AWS keeps one by default; the token itself
-# is on huggingface.co, and keep_token() makes one again (API_DeleteSecret, 2026-11: asynchronous, so it is
-# looked for again)
+# --- secrets: deleted at once, not after the 7 to 30 days for which AWS keeps one by default; the token
+# itself is on huggingface.co, and keep_token() makes one again (API_DeleteSecret, 2026-11: asynchronous, so it
+# is looked for again)
 
 
 def _pairs(tags: list) -> dict:
