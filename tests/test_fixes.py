@@ -16,8 +16,10 @@ import tuneaws
 import yaml
 from botocore.exceptions import ClientError
 from provoking import PROVOKED, World, provoke
-from tuneaws import fixes
+from tuneaws import bedrock_jobs, endpoints, fixes, raw_jobs, training_jobs
 from tuneaws.calls import explaining
+from tuneaws.estimator import follow
+from tuneaws.logs import log_lines
 from tuneaws.session import Session
 
 PARTS = (provoke_bedrock, provoke_endpoints, provoke_jobs, provoke_reaching, provoke_requests)
@@ -135,6 +137,34 @@ def test_an_error_is_explained_once_and_its_response_stays_as_aws_sent_it(world)
     assert said.count("Fix: ") == 1 and "Fix" not in error.response["Error"]["Message"]
     explaining.explain(error, "s3", "aws")
     assert str(error) == said
+
+
+def test_every_way_to_look_at_a_failed_job_shows_its_fix(world, capsys):
+    name, logs = world.begun("arguments"), world.client("logs")
+    job = world.ended(name)
+    fix = fixes.find("error: unrecognized arguments: --epocs")
+    assert training_jobs.explain_failure(world.sm, logs, name).endswith(fix.line("local"))
+    training_jobs.watch(world.sm, logs, name)
+    assert capsys.readouterr().out.rstrip().endswith(fix.line("local"))
+    with pytest.raises(ValueError, match=re.escape(fix.text)):
+        follow.raise_if_failed(job, log_lines(logs, name))
+    missing = world.ended(world.begun("module-missing"))
+    with pytest.raises(training_jobs.JobError, match="Fix: put peft_that_is_not_there into requirements.txt"):
+        raw_jobs.finish(world.sm, missing)
+
+
+def test_a_failed_endpoint_and_a_failed_customization_show_their_fix(world, capsys):
+    name = world.begun("model-archive")
+    provoke_endpoints.at_rest(world, name)
+    with pytest.raises(endpoints.EndpointError, match="Fix: pack it as SageMaker does"):
+        endpoints.watch(world.sm, world.client("logs"), name)
+    bedrock_jobs.watch(world.bedrock, world.begun("bedrock-too-few"))
+    assert capsys.readouterr().out.rstrip().endswith("Nova takes 8, Llama 100.")
+
+
+def test_a_reason_that_names_its_own_fix_is_left_alone(world):
+    own = "ValueError: unknown argument '--learning_rat'.\nFix: did you mean --learning_rate?"
+    assert fixes.line_for(world.sm, f"AlgorithmError: ExecuteUserScriptError: {own}") == []
 
 
 def test_the_command_prints_the_fix_for_a_message_that_is_pasted(capsys):
