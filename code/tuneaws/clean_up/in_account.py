@@ -49,8 +49,8 @@ BUCKET = Kind("bucket", "s3", "what is stored, by the month", _buckets, _bucket_
               _bucket_there, DATA, once=True)
 
 # --- secrets: deleted at once, not after the 7 to 30 days for which AWS keeps one by default; the token
-# itself is on huggingface.co, and keep_token() makes one again (API_DeleteSecret, 2026-11: asynchronous, so it
-# is looked for again)
+# itself is on huggingface.co, and keep_token() makes one again (API_DeleteSecret, 2026-11: asynchronous,
+# so it is looked for again)
 
 
 def _pairs(tags: list) -> dict:
