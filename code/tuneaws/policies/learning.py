@@ -78,7 +78,10 @@ LOGS = on("logs", "logs:DescribeLogStreams logs:GetLogEvents") + because(
 PASS = (
     Grant("iam:PassRole", ("execution-role",), "to-sagemaker"),
     Grant("iam:PassRole", ("bedrock-role",), "to-bedrock"),
-) + on("roles", "iam:GetRole iam:GetRolePolicy")
+) + on("roles", "iam:GetRole") + because(
+    "whoever may not look would try to write what the role's policy says already", "roles", """
+    iam:GetRolePolicy
+""")
 BEDROCK = on("bedrock-bases", "bedrock:GetFoundationModel") + on("bedrock-all", """
     bedrock:CreateModelCustomizationJob bedrock:InvokeModel bedrock:InvokeModelWithResponseStream
 """) + on("bedrock-own", """
