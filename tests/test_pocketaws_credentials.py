@@ -54,7 +54,8 @@ def new_key(aws) -> tuple:
 
 def session_key(aws) -> tuple:
     role = aws.client("iam").list_roles()["Roles"] or [
-        aws.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)["Role"]]
+        aws.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)["Role"]
+    ]
     found = aws.client("sts").assume_role(RoleArn=role[0]["Arn"], RoleSessionName="kim")["Credentials"]
     return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
 
