@@ -254,6 +254,9 @@ def test_the_book_reads_on_where_it_stopped_and_a_broken_line_costs_that_line(tm
     others = books.Book(book.path, "999999999999")
     assert others.entries() == []
     assert [one["name"] for one in other.entries()] == [one["name"] for one in book.entries()] == ["a"]
+    with book.path.open("ab") as file:
+        file.write(b'at": "model", "name": "b"}\n')  # the other half of the last line
+    assert [one["name"] for one in book.entries()] == ["a", "b"]
     assert book.path.stat().st_mode & 0o777 == 0o600
 
 
