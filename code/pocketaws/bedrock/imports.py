@@ -15,6 +15,7 @@ from pocketaws.bedrock import checks, model_files
 from pocketaws.bedrock.imported_models import ImportedModel
 from pocketaws.bedrock.tables import MAX_FAILURE_MESSAGE, Resource, in_use, select
 from pocketaws.errors import AwsError, validation_error
+from pocketaws.keeping import cut_off
 from pocketaws.operations import operation
 from pocketaws.sagemaker.job import now
 
@@ -98,24 +99,34 @@ def _check_model_name(tables, job: ImportJob) -> None:
 
 
 def _run(state, job: ImportJob) -> None:
-    """Import, whatever comes of it; the body of a job's thread."""
+    """Import, whatever comes of it; a job's thread. Its files are gone when it says how it ended."""
     folder = state.bedrock.models_folder / f"importing-{job.id}"
     clients = AwsClients(state.url, job.region)
+    failure, model_arn = "", None
     try:
         _download(clients.as_role(job.request["roleArn"], "bedrock").get("s3"), job.uri, folder)
-        model = ImportedModel(job, model_files.read(folder), state.bedrock.models_folder)
-        shutil.move(folder, model.folder)
-        state.bedrock.imported_models.add(model, in_use("model", model.name))
-        job.end(model_arn=model.arn)
+        model_arn = _model_of(state, job, folder).arn
     except (model_files.ModelFilesError, s3_files.S3FilesError) as err:
-        job.end(str(err))
+        failure = str(err)
     except AwsError as err:
-        job.end(err.message)
+        failure = err.message
     except Exception as err:  # a fault of pocketaws: the job says so, the server lives on
-        job.end(f"InternalServerException: pocketaws failed: {type(err).__name__}: {err}")
-    finally:
-        clients.close()
-        folders.remove(folder)
+        failure = f"InternalServerException: pocketaws failed: {type(err).__name__}: {err}"
+    clients.close()
+    folders.remove(folder)
+    job.end(cut_off.IMPORT if failure and state.closing else failure, model_arn)
+
+
+def _model_of(state, job: ImportJob, folder: Path) -> ImportedModel:
+    """Make the imported model of a job's files, which are moved to their place. Raises ModelFilesError."""
+    model = ImportedModel(job, model_files.read(folder), state.bedrock.models_folder)
+    shutil.move(folder, model.folder)
+    try:
+        state.bedrock.imported_models.add(model, in_use("model", model.name))
+    except AwsError:
+        folders.remove(model.folder)
+        raise
+    return model
 
 
 def _download(s3, uri: str, folder: Path) -> None:
