@@ -239,7 +239,8 @@ def test_what_is_over_its_time_goes_with_its_configuration_and_its_model():
 
 def test_tags_are_compared_letter_by_letter_and_none_is_not_everything(cfg):
     assert carries({"a": "1", "b": "2"}, {"a": "1"}) and not carries({"a": "1"}, {"a": "1", "b": "2"})
-    assert not carries({"A": "1"}, {"a": "1"}) and not carries({}, {}) and not carries({"a": "1"}, {})
+    assert not carries({"A": "1"}, {"a": "1"}) and not carries({"a": "X"}, {"a": "x"})
+    assert not carries({}, {}) and not carries({"a": "1"}, {})
     without = dataclasses.replace(cfg, project=dataclasses.replace(cfg.project, tags={}))
     with pytest.raises(ValueError, match="everything in the account"):
         clean_up.find(None, without)
