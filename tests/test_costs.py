@@ -14,7 +14,7 @@ from costs_aid import ACCOUNT, GPU, configured, session_for
 from local_server import TRUST
 from training_api import request_for
 from tuneaws import costs
-from tuneaws.costs import billing, book, report, showing, spent, things
+from tuneaws.costs import billing, book, report, settling, showing, spent
 from tuneaws.endpoints import requests
 
 ANA = [{"Key": "course", "Value": "costs-test"}, {"Key": "learner", "Value": "ana"},
@@ -219,12 +219,35 @@ def test_the_ledger_shows_what_cost_something_and_the_sum(full, paid, local, cap
 def test_a_spot_job_bills_what_aws_says_and_a_warm_pool_what_it_waited():
     pool = {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 30}
     ended = {"TrainingJobStatus": "Completed", "BillableTimeInSeconds": 70, "WarmPoolStatus": pool}
-    assert things.billable_s(ended) == 100 and things.is_settled(ended)
-    assert not things.is_settled({**ended, "WarmPoolStatus": {"Status": "Available"}})
+    assert settling.billable_s(ended) == 100
     begun = datetime.now(timezone.utc) - timedelta(seconds=50)
     running = {"TrainingJobStatus": "InProgress", "TrainingStartTime": begun}
-    assert 50 <= things.billable_s(running) < 60 and not things.is_settled(running)
-    assert things.billable_s({"TrainingJobStatus": "InProgress"}) == 0
+    assert 50 <= settling.billable_s(running) < 60
+    assert settling.billable_s({"TrainingJobStatus": "InProgress"}) == 0
+
+
+def test_a_job_is_settled_when_it_and_its_pool_have_ended_and_a_search_when_all_of_it_has():
+    jobs = {"a": {"TrainingJobStatus": "Completed", "BillableTimeInSeconds": 70},
+            "b": {"TrainingJobStatus": "Stopped", "BillableTimeInSeconds": 5},
+            "warm": {"TrainingJobStatus": "Completed", "BillableTimeInSeconds": 1,
+                     "WarmPoolStatus": {"Status": "Available"}},
+            "runs": {"TrainingJobStatus": "InProgress"}}
+    status, launched = {"HyperParameterTuningJobStatus": "Completed"}, ["a", "b"]
+    pages = SimpleNamespace(paginate=lambda **_: [
+        {"TrainingJobSummaries": [{"TrainingJobName": name} for name in launched]}])
+    begun = datetime(2026, 11, 22, tzinfo=timezone.utc)
+    processed = {"ProcessingJobStatus": "Failed", "ProcessingStartTime": begun,
+                 "ProcessingEndTime": begun + timedelta(seconds=9)}
+    sm = SimpleNamespace(describe_training_job=lambda TrainingJobName: jobs[TrainingJobName],
+                         describe_hyper_parameter_tuning_job=lambda **_: status,
+                         describe_processing_job=lambda **_: processed, get_paginator=lambda _: pages)
+    settled = {name: settling.training(sm, name) for name in jobs}
+    assert settled == {"a": 70, "b": 5, "warm": None, "runs": None}
+    assert settling.tuning(sm, "t") == 75 and settling.processing(sm, "p") == 9
+    launched.append("warm")
+    assert settling.tuning(sm, "t") is None
+    status["HyperParameterTuningJobStatus"], processed["ProcessingJobStatus"] = "InProgress", "InProgress"
+    assert settling.tuning(sm, "t") is None and settling.processing(sm, "p") is None
 
 
 # --- the page

@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tuneaws.costs import things
+from tuneaws.costs import settling, things
 from tuneaws.costs.book import Book
 from tuneaws.costs.showing import usd
 from tuneaws.lesson import table
@@ -80,23 +80,23 @@ def spent_at_most(entries: list, now: datetime | None = None) -> float:
 
 
 def settle(book: Book, client) -> None:
-    """Note in the book what the jobs that have ended since have cost. One request for each that has not.
+    """Note in the book what the jobs that have ended have cost. Some requests for each that was open.
 
     client  (service) -> boto3 client
     """
     entries = book.entries()
     known = {(one["what"], one["name"]) for one in entries if one["event"] == "settled"}
     for one in entries:
-        open_ = one["event"] == "made" and one["what"] == "training job" and one.get("usd_per_hour")
-        if not open_ or ("training job", one["name"]) in known:
+        if one["event"] != "made" or one["what"] not in settling.BY_KIND or not one.get("usd_per_hour"):
+            continue
+        if (one["what"], one["name"]) in known:
             continue
         try:
-            job = client("sagemaker").describe_training_job(TrainingJobName=one["name"])
+            seconds = settling.BY_KIND[one["what"]](client("sagemaker"), one["name"])
         except (ClientError, BotoCoreError):
             continue
-        seconds = things.billable_s(job)
-        if things.is_settled(job):
-            book.add({"event": "settled", "what": "training job", "name": one["name"], "seconds": seconds,
+        if seconds is not None:
+            book.add({"event": "settled", "what": one["what"], "name": one["name"], "seconds": seconds,
                       "usd": one["usd_per_hour"] * seconds / 3600})
 
 

@@ -16,13 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tuneaws import bedrock_jobs, bedrock_models, training_jobs
 from tuneaws.bedrock_client import tags_of as bedrock_tags
 from tuneaws.bedrock_models.costs import HOURS_A_MONTH
-from tuneaws.costs import billing, worst_case
+from tuneaws.costs import billing, settling, worst_case
 from tuneaws.costs.billing import stored
 from tuneaws.costs.rates import Rates, storage_month
 from tuneaws.endpoints import life
 
 MOST_JOBS = 1000  # of the account's newest that are looked at; each is a request or three
-WARM = ("InUse", "Available")  # a pool that is still kept, and bills
 
 
 def find(session, cfg, entries: list) -> list:
@@ -41,31 +40,12 @@ def find(session, cfg, entries: list) -> list:
     return rows + list(_gone(place, entries))
 
 
-def billable_s(job: dict) -> float:
-    """Seconds that one instance of a training job bills: AWS's figure, or those since it started.
-
-    job  what DescribeTrainingJob says. A warm pool's seconds are in it once the pool has ended.
-    """
-    seconds = job.get("BillableTimeInSeconds")
-    if seconds is None:
-        start = job.get("TrainingStartTime")
-        end = job.get("TrainingEndTime") or billing.now()
-        seconds = (end - start).total_seconds() if start else 0
-    return seconds + job.get("WarmPoolStatus", {}).get("ResourceRetainedBillableTimeInSeconds", 0)
-
-
-def is_settled(job: dict) -> bool:
-    """Whether a training job will cost no more than it has."""
-    ended = job["TrainingJobStatus"] in ("Completed", "Failed", "Stopped")
-    return ended and job.get("WarmPoolStatus", {}).get("Status") not in WARM
-
-
 def _training_jobs(place) -> Iterator[dict]:
     sm = place.client("sagemaker")
     for summary in training_jobs.find(sm, place.tags, limit=MOST_JOBS):
         job = sm.describe_training_job(TrainingJobName=summary["TrainingJobName"])
         tags = life.tags_of(sm, summary["TrainingJobArn"])
-        machines, seconds = billing.machines_of_job(job), billable_s(job)
+        machines, seconds = billing.machines_of_job(job), settling.billable_s(job)
         hour = place.rates.hours(machines, "Train")
         yield _row("training job", job["TrainingJobName"], job["CreationTime"], tags, machines,
                    job.get("TrainingEndTime"), seconds, hour)

@@ -44,7 +44,7 @@ def _tuning_job(params: dict, asker: Asker) -> Worst:
         return next(one for one in each if one.usd is None)
     dearest = max(each, key=lambda one: one.usd)
     return Worst(jobs * dearest.usd, f"{jobs} jobs, each {dearest.because}",
-                 "fewer jobs (MaxNumberOfTrainingJobs), or a smaller max_run")
+                 "fewer jobs (MaxNumberOfTrainingJobs), or a smaller max_run", dearest.usd_per_hour)
 
 
 def _processing_job(params: dict, asker: Asker) -> Worst:
