@@ -23,6 +23,11 @@ POLICIES = {
 }  # fmt: skip
 # What became of a removal where no lesson failed, in words.
 WENT_ON = "no lesson fails: the code that asks says what it could not see, and goes on"
+REASONS = {  # instead of that
+    "learner sagemaker:ListNotebookInstances": "no lesson fails: lesson 00 shows how a refusal looks",
+    "execution_role logs:PutLogEvents": "no lesson fails: the log stays empty",
+    "execution_role cloudwatch:PutMetricData": "no lesson fails: CloudWatch has no curve of the job",
+}
 
 
 def write(out: Path, home: Path, root: Path) -> None:
@@ -91,13 +96,14 @@ def _table(which: str, asked: dict, removals: dict) -> str:
         uses = asked.get(f"{which} {action}", {})
         numbers = ", ".join(sorted({name[:2] for name in uses})) or "none"
         count = sum(uses.values())
-        became = without(why, uses, removals.get(f"{which} {action}"))
+        key = f"{which} {action}"
+        became = without(why, uses, removals.get(key), REASONS.get(key, WENT_ON))
         lines.append(f"| {action} | {numbers} | {count:,} | {became} |")
     return "\n".join(lines)
 
 
-def without(why: str, uses: dict, seen: dict | None) -> str:
-    """What happens without an action, in a cell."""
+def without(why: str, uses: dict, seen: dict | None, reason: str = WENT_ON) -> str:
+    """What happens without an action, in a cell. reason: for one that is refused without a lesson failing."""
     if not uses:
         return f"kept: {why}" if why else "kept: no recorded lesson asked for it"
     if seen is None:
@@ -105,4 +111,5 @@ def without(why: str, uses: dict, seen: dict | None) -> str:
     number = seen["lesson"][:2]
     if seen["outcome"] == "failed":
         return f"lesson {number} fails in code cell {seen['cell']}"
-    return WENT_ON if seen["outcome"] == "went on" else "not refused in this run"
+    kept = f"; kept: {why}" if why else ""
+    return (reason if seen["outcome"] == "went on" else "not refused in this run") + kept

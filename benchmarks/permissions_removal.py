@@ -21,7 +21,7 @@ from papermill.parameterize import parameterize_notebook
 ROOT = Path(__file__).resolve().parents[1]
 CELL_S = 600
 AGAIN = 25  # times that one cell is run, each with one more action back
-FROM_THE_TOP = 4  # a cell that broke off in the middle may find its name taken: then the lesson begins again
+FROM_THE_TOP = 8  # a cell that broke off in the middle may find its name taken: then the lesson begins again
 
 
 def without(account, lesson: str, missing: set, given: dict) -> tuple[dict, str]:
@@ -59,23 +59,30 @@ class _Seen:
         self.began, self.found = record.stamp(), {}
 
     def put_back(self, since: str, cell: int, error: str) -> bool:
-        """Give back the action for want of which a cell failed; False if it failed for another reason.
+        """Give back the action for want of which a cell failed; whether the cell is to run again.
 
         The last refusal of an action that the error names counts (a job that failed names it in its reason);
         where it names none (S3 says only 403 to a HEAD), the last refusal.
         """
-        lines = record.lines(self.account.session.home)
-        refused = [line for line in reversed(lines) if line["at"] >= since and line["refused"]]
-        rows = {f"{record.policy_of(row['principal'])} {row['refused']}": row["refused"] for row in refused}
-        mine = [key for key in rows if key in self.missing]
-        key = next((key for key in mine if rows[key] in error), mine[0] if mine else None)
+        mine = self._refused(since)
+        if not mine:  # a job went on without, and what it left out is missed now: the lesson begins again
+            mine = [key for key in self._refused(self.began) if not key.startswith("learner ")]
+            since = None
+        key = next((key for key in mine if key.split(" ")[1] in error), mine[0] if mine else None)
         if key is None:
             return False
         self.missing.discard(key)
         said = next((row for row in reversed(error.splitlines()) if row.strip()), "")
         self.found[key] = {"outcome": "failed", "lesson": self.lesson, "cell": cell, "error": said[:200]}
         self.account.put_without(self.missing)
-        return True
+        return since is not None
+
+    def _refused(self, since: str) -> list[str]:
+        """The "policy action" of what is missing and was refused since a time, the last one first."""
+        rows = record.lines(self.account.session.home)
+        late = [row for row in reversed(rows) if row["at"] >= since and row["refused"]]
+        keys = [f"{record.policy_of(row['principal'])} {row['refused']}" for row in late]
+        return [key for key in dict.fromkeys(keys) if key in self.missing]
 
 
 def _run(path: Path, parameters: dict, variables: dict, seen: _Seen) -> str:

@@ -272,9 +272,14 @@ def recorded(executed, out):
     return asked, [line for line in lines if line["decision"] == "denied"], len(lines)
 
 
+# The clean-up looks for roles and policies too. A learner may not list them, and it says so and goes on.
+INSTRUCTORS = ("iam:ListRoles", "iam:ListPolicies")
+
+
 def test_a_learner_with_the_generated_policies_is_refused_nothing(recorded):
     asked, refused, calls = recorded
-    assert [(line["app"], line["refused"], line["resources"]) for line in refused] == []
+    missed = [line for line in refused if line["refused"] not in INSTRUCTORS]
+    assert [(line["app"], line["refused"], line["resources"]) for line in missed] == []
     assert calls >= 3000, f"recorded only {calls} calls"
     assert {policy: len(actions) >= 3 for policy, actions in asked.items()} == dict.fromkeys(
         ("learner", "execution_role", "bedrock_role"), True
@@ -293,4 +298,5 @@ def test_every_action_of_the_policies_was_asked_for_or_says_why_it_is_there(reco
 
 def test_the_stored_table_knows_every_action_that_the_lessons_asked_for(recorded):
     asked, _, _ = recorded
-    assert sorted(asked["learner"] - set(permission_lessons.table())) == []
+    known = set(permission_lessons.table()) | set(INSTRUCTORS)
+    assert sorted(asked["learner"] - known) == []
