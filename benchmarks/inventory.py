@@ -35,7 +35,7 @@ THINGS = {
     "role": ("iam", "list_roles", "Roles", "RoleName"),
 }  # fmt: skip
 KILLED = "the local AWS ended"  # what pocketaws says of a job that ran when it was killed
-OF_A_JOB = "-aws-training-job"  # SageMaker's own trial component of each job
+OF_A_JOB = ("-aws-training-job", "-aws-trial", "-aws-tuning-job")  # SageMaker's own records of each job
 OF_THE_SERVICE = "AWSServiceRole"  # service-linked roles, which nobody makes by hand
 
 
