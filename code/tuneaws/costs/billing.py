@@ -188,6 +188,8 @@ def _buckets(place: Place) -> Iterator[dict]:
     s3 = place.client("s3")
     for name, tags in course_buckets(place, s3):
         size, _ = stored(s3, name)
+        if not size:
+            continue
         yield place.row(f"{megabytes(size)} in S3,", name, None, tags, "python code/clean.py --buckets",
                         month=storage_month(size))
 
