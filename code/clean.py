@@ -64,7 +64,7 @@ def things_of(aws, cfg, args) -> list:
     if aws is None:
         return []
     regions = clean_up.all_regions(aws) if args.all_regions else None
-    return clean_up.find(aws, cfg, regions, roles=args.setup)
+    return clean_up.find(aws, cfg, regions, setup=args.setup)
 
 
 def clean(things: list, where: tuple | None, folders: list, args: argparse.Namespace) -> int:

@@ -40,7 +40,7 @@ def on_aws(account, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     yield lambda *arguments: clean.main(["--config", str(path), *arguments])
     monkeypatch.undo()
-    found = clean_up.find(account.session(), load(path), roles=True)
+    found = clean_up.find(account.session(), load(path), setup=True)
     clean_up.delete(account.session(), found, show=lambda line: None)
 
 
@@ -146,7 +146,7 @@ def test_what_may_not_be_looked_at_is_no_success_if_it_bills(on_aws, account, mo
         seen = tuple(dataclasses.replace(kind, rows=denied) if kind.name == name else kind
                      for kind in kinds.KINDS)
         monkeypatch.setattr(finding, "KINDS", seen)
-        assert on_aws("--list") == status
+        assert on_aws("--list", "--setup") == status
         assert f"not looked at: {name} in " in capsys.readouterr().out
     assert on_aws("--yes") == 1 and there(account) == set()
     assert "nothing of it is left that could be looked at" in capsys.readouterr().out

@@ -108,16 +108,16 @@ def test_cut_after_each_of_its_steps_it_goes_on_when_it_is_run_again(everything,
     put_one_of_each(everything, cfg, REGIONS[:1])
     session, left = everything.session(), list(kinds.KINDS)
     done = cut_after_each_change(session)
-    things = len(clean_up.find(session, cfg, roles=True))
+    things = len(clean_up.find(session, cfg, setup=True))
     while left and len(done) < 200:
         monkeypatch.setattr(finding, "KINDS", tuple(left[:2]))  # to ask less: what comes before is gone
-        found = clean_up.find(session, cfg, roles=True)
+        found = clean_up.find(session, cfg, setup=True)
         left = [kind for kind in left[0 if found else 2:]
                 if not found or kinds.ORDER[kind.name] >= found[0].order]
         with contextlib.suppress(Cut):
             clean_up.delete(session, found, wait_s=20, show=lambda line: None)
     monkeypatch.undo()
-    assert clean_up.find(session, cfg, roles=True) == []
+    assert clean_up.find(session, cfg, setup=True) == []
     assert things + 5 <= len(done) < 200, (len(done), things)
 
 
@@ -129,16 +129,16 @@ def test_it_takes_what_carries_the_tags_in_every_region_and_nothing_that_looks_l
         for number, tags in others[:most]:
             everything.make(kind.name, name_of(kind, number, cfg, region), tags, region)
     before = everything_there(everything, session)
-    assert clean_up.find(session, cfg, REGIONS, roles=True) == [] and len(before) > 120, len(before)
+    assert clean_up.find(session, cfg, REGIONS, setup=True) == [] and len(before) > 120, len(before)
     put_one_of_each(everything, cfg)
-    found = clean_up.find(session, cfg, REGIONS, roles=True)
+    found = clean_up.find(session, cfg, REGIONS, setup=True)
     assert {thing.kind for thing in found} == {kind.name for kind in EVERY} and not found.unseen
     assert {thing.region for thing in found} == {"", *REGIONS}
     assert [thing.order for thing in found] == sorted(thing.order for thing in found)
     lines = []
     outcome = clean_up.delete(session, found, wait_s=20, show=lines.append)
     assert outcome.failed == [] and len(outcome.gone) == len(lines) == len(found)
-    assert clean_up.find(session, cfg, REGIONS, roles=True) == []
+    assert clean_up.find(session, cfg, REGIONS, setup=True) == []
     assert everything_there(everything, session) == before
 
 
@@ -149,7 +149,7 @@ def test_a_failure_is_said_and_the_rest_goes_on(everything, cfg, monkeypatch):
     made = everything.bedrock.create_custom_model_deployment(modelDeploymentName="theirs", modelArn=arn)
     everything.make_role("tuneaws-late", cfg.project.tags)
     lines, session = [], everything.session()
-    outcome = clean_up.delete(session, clean_up.find(session, cfg, roles=True), show=lines.append)
+    outcome = clean_up.delete(session, clean_up.find(session, cfg, setup=True), show=lines.append)
     assert [(thing.name, "delete what uses it" in why) for thing, why in outcome.failed] == [
         ("tuneaws-held", True)]
     assert {thing.name for thing in outcome.gone} == {"tuneaws-late", "tuneaws-late-policy"}
@@ -169,7 +169,7 @@ def test_another_accounts_things_are_not_seen(everything, cfg):
     other = boto3.Session(region_name="us-east-1", **keys).client("sagemaker", endpoint_url=everything.url)
     arn = other.create_experiment(ExperimentName="tuneaws-x", Tags=cfg.project.tag_list())["ExperimentArn"]
     assert ":999999999999:" in arn
-    kinds_seen = {thing.kind for thing in clean_up.find(everything.session(), cfg, roles=True)}
+    kinds_seen = {thing.kind for thing in clean_up.find(everything.session(), cfg, setup=True)}
     assert kinds_seen == {"role", "policy"}
 
 
@@ -181,7 +181,7 @@ def test_the_regions_of_the_course_are_the_configurations_the_ledgers_and_its_bu
     everything.make_bucket("tuneaws-abroad", tags, "eu-west-1")
     everything.make_bucket("tuneaws-not-ours", {"course": "Tuneaws"}, "us-west-2")
     assert clean_up.used_regions(session, cfg) == ["us-east-1", "eu-west-1"]
-    assert [str(thing) for thing in clean_up.find(session, cfg, roles=True)] == [
+    assert [str(thing) for thing in clean_up.find(session, cfg, setup=True)] == [
         "experiment tuneaws-abroad (eu-west-1)", "bucket tuneaws-abroad (eu-west-1)"]
     book.Book(book.path_of(session)).add({"event": "made", "region": "ap-south-1"})
     assert clean_up.used_regions(session, cfg) == ["us-east-1", "ap-south-1", "eu-west-1"]
@@ -195,10 +195,10 @@ def test_the_log_of_an_endpoint_that_is_gone_is_found_by_the_ledger(everything, 
     sm = session.client("sagemaker")
     sm.create_endpoint(EndpointName=name, EndpointConfigName="config-for-all", Tags=cfg.project.tag_list())
     sm.delete_endpoint(EndpointName=name)
-    found = clean_up.find(session, cfg, roles=True)
+    found = clean_up.find(session, cfg, setup=True)
     assert [(one.kind, one.name) for one in found] == [("endpoint's log", name)]
     assert clean_up.delete(session, found, show=lambda line: None).failed == []
-    assert clean_up.find(session, cfg, roles=True) == []
+    assert clean_up.find(session, cfg, setup=True) == []
     groups = everything.client("logs").describe_log_groups(logGroupNamePrefix="/aws/sagemaker/Endpoints/")
     assert [row["logGroupName"].rpartition("/")[2] for row in groups["logGroups"]].count("their-logged") == 1
 
@@ -257,27 +257,28 @@ def test_what_may_not_be_looked_at_is_said_and_a_region_that_is_off_is_skipped(c
     monkeypatch.setattr(finding, "opened", lambda session, kind, region: client(session, kind, region))
     boto = SimpleNamespace(get_available_regions=lambda service: REGIONS)
     session = SimpleNamespace(region="us-east-1", boto=boto, where="aws")
-    found = clean_up.find(session, cfg, REGIONS, roles=True)
+    found = clean_up.find(session, cfg, REGIONS, setup=True)
     assert found == [] and len(found.unseen) >= 20 and found.closed == {"eu-west-1"}
     assert len([one for one in asked if one[1] == "eu-west-1"]) == 1
     clean_up.show(found)
     assert "not looked at: endpoint in us-east-1: AccessDeniedException: no" in capsys.readouterr().out
 
 
-def test_roles_are_looked_for_only_when_they_are_asked_for(everything, cfg):
-    """A learner may not list the account's roles, and a denied call would stand in CloudTrail."""
+def test_what_was_set_up_is_looked_for_only_when_it_is_asked_for(everything, cfg):
+    """A learner may not list the account's roles and budgets, and a denied call would stand in CloudTrail."""
     everything.make_role("for-the-course", cfg.project.tags)
     session, asked = everything.session(), []
-    session.boto.events.register("before-call.iam", lambda model, **_: asked.append(model.name))
+    for service in ("iam", "budgets"):
+        session.boto.events.register(f"before-call.{service}", lambda model, **_: asked.append(model.name))
     assert clean_up.find(session, cfg) == [] and asked == []
-    assert [one.kind for one in clean_up.find(session, cfg, roles=True)] == ["role", "policy"] and asked
+    assert [one.kind for one in clean_up.find(session, cfg, setup=True)] == ["role", "policy"] and asked
 
 
 def test_what_a_stack_made_goes_with_the_stack(cfg, monkeypatch, capsys):
     tags = {**cfg.project.tags, "aws:cloudformation:stack-name": "course-roles"}
     kind = dataclasses.replace(kinds.BY_NAME["role"], rows=lambda iam: [("r", "arn:r", tags)])
     monkeypatch.setattr(finding, "KINDS", (kind,))
-    found = clean_up.find(SimpleNamespace(client=lambda name: None, region="r"), cfg, [], roles=True)
+    found = clean_up.find(SimpleNamespace(client=lambda name: None, region="r"), cfg, [], setup=True)
     clean_up.show(found)
     assert found == [] and "role r is of the CloudFormation stack course-roles" in capsys.readouterr().out
 

@@ -6,7 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tuneaws.clean_up import in_account
 from tuneaws.clean_up.kinds import KINDS, ORDER
-from tuneaws.clean_up.things import STACK, Thing, carries, code_of, is_gone
+from tuneaws.clean_up.things import SETUP, STACK, Thing, carries, code_of, is_gone
 from tuneaws.costs import book
 
 # What a region that an account has not enabled says to keys that are good in another one
@@ -29,12 +29,12 @@ class Found(list):
         self.closed = set()
 
 
-def find(session, cfg, regions: list | None = None, roles: bool = False) -> Found:
+def find(session, cfg, regions: list | None = None, setup: bool = False) -> Found:
     """Every thing of the course that is there: what carries all of cfg.project.tags, letter by letter.
 
     session, cfg  from connect() and config.load()
     regions       where to look; None: those of used_regions()
-    roles         look for roles and policies too: it takes an instructor's rights (iam:ListRoles)
+    setup         look for roles, policies and budgets too: listing them takes an instructor's rights
     Returns       a list of Thing, in the order in which delete() takes them. Reads only, and is free
     What may not be looked at is no error: it stands in `.unseen`.
     """
@@ -44,7 +44,7 @@ def find(session, cfg, regions: list | None = None, roles: bool = False) -> Foun
     found = Found(regions=used_regions(session, cfg) if regions is None else regions)
     for region in ["", *found.regions]:
         for kind in KINDS:
-            if kind.service == "iam" and not roles:
+            if kind.group == SETUP and not setup:
                 continue
             if kind.once != bool(region) and _has(session, kind, region) and region not in found.closed:
                 _look(session, kind, region, tags, found)
@@ -85,8 +85,9 @@ def all_regions(session) -> list:
 
 
 def _has(session, kind, region: str) -> bool:
-    """Whether a service is in a region at all; botocore's own list, no call."""
-    return kind.once or region in session.boto.get_available_regions(kind.service)
+    """Whether a service is in a region at all, by botocore's list; in a region that it does not know: ask."""
+    known = session.boto.get_available_regions
+    return kind.once or region in known(kind.service) or region not in known("sagemaker")
 
 
 def _look(session, kind, region: str, tags: dict, found: Found) -> None:
