@@ -278,7 +278,8 @@ def test_what_a_stack_made_goes_with_the_stack(cfg, monkeypatch, capsys):
     tags = {**cfg.project.tags, "aws:cloudformation:stack-name": "course-roles"}
     kind = dataclasses.replace(kinds.BY_NAME["role"], rows=lambda iam: [("r", "arn:r", tags)])
     monkeypatch.setattr(finding, "KINDS", (kind,))
-    found = clean_up.find(SimpleNamespace(client=lambda name: None, region="r"), cfg, [], setup=True)
+    session = SimpleNamespace(client=lambda name: None, region="r")
+    found = clean_up.find(session, cfg, [], setup=True)
     clean_up.show(found)
     assert found == [] and "role r is of the CloudFormation stack course-roles" in capsys.readouterr().out
 

@@ -86,8 +86,10 @@ def all_regions(session) -> list:
 
 def _has(session, kind, region: str) -> bool:
     """Whether a service is in a region at all, by botocore's list; in a region that it does not know: ask."""
+    if kind.once:
+        return True
     known = session.boto.get_available_regions
-    return kind.once or region in known(kind.service) or region not in known("sagemaker")
+    return region in known(kind.service) or region not in known("sagemaker")
 
 
 def _look(session, kind, region: str, tags: dict, found: Found) -> None:
