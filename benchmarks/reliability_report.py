@@ -105,8 +105,10 @@ def _several(counts: dict) -> str:
 
 
 def _words(error: str, most: int = 90) -> str:
-    first = error.strip().partition("\n")[0].replace("|", "\\|")
-    return first if len(first) <= most else first[: most - 1] + "…"
+    """The fix in a message, or its first line where it has none."""
+    lines = [line.strip() for line in error.strip().splitlines()] or [""]
+    said = next((line for line in lines if line.startswith("Fix:")), lines[0]).replace("|", "\\|")
+    return said if len(said) <= most else said[: most - 1] + "…"
 
 
 def _table(head: tuple, rows: list) -> list[str]:
