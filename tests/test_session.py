@@ -11,6 +11,7 @@ from pathlib import Path
 import boto3
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from tuneaws import environment, roles, session
 from tuneaws.session import SessionError, connect, stop_local
@@ -389,6 +390,18 @@ def test_a_local_aws_that_the_environment_points_to_is_used(local_aws, monkeypat
     assert (found.url, found.home) == (local_aws.url, local_aws.home)
     with pytest.raises(SessionError, match="AWS_ENDPOINT_URL"):
         connect("aws", region="us-east-1")
+
+
+def test_a_refusal_is_rehearsed_until_the_block_ends_however_it_does_and_never_on_aws(local_aws, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.url)
+    local = connect("local")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        with local.rehearse("denied", ["s3:ListAllMyBuckets"]):
+            local.client("s3").list_buckets()
+    assert "Buckets" in local.client("s3").list_buckets()
+    with pytest.raises(SessionError, match="AWS refuses when it has a reason"):
+        with session.Session("aws", "us-east-1", "1", boto3.Session(), "").rehearse("denied", []):
+            pass
 
 
 def test_one_local_aws_answers_for_every_region(local_aws, monkeypatch):

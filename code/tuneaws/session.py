@@ -18,6 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -108,6 +109,24 @@ class Session:
                 pass
         except urllib.error.HTTPError as err:
             raise SessionError(json.load(err).get("message", str(err))) from err
+
+    @contextlib.contextmanager
+    def rehearse(self, what: str, content) -> Iterator[None]:
+        """Have the local AWS refuse, while the with block runs, what AWS could refuse. local only.
+
+        what, content  of pocketaws' files for it: "quotas", {"ml.g5.xlarge for training job usage": 0};
+                       "bedrock_access", {"denied": [a model's id]}; "capacity", "denied", "bedrock_throttle"
+        Raises         SessionError on aws
+        """
+        if self.where != "local":
+            raise SessionError("AWS refuses when it has a reason to.\n"
+                               'Fix: rehearse it with WHERE = "local", for free.')
+        path = self.home / f"{what}.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
     def summary(self) -> None:
         """Print where the calls go and what that costs."""

@@ -1,7 +1,8 @@
 """The script and what lies beside it, packed as sourcedir.tar.gz and uploaded.
 
-SDK 2 packs everything in source_dir. So does this, except __pycache__ and .env, where secrets are, and it says
-how much that is. The same files give the same bytes, so that two jobs can be told to have run the same code.
+SDK 2 packs everything in source_dir. So does this, except __pycache__ and .env, where secrets are, and it
+says how much that is. The same files give the same bytes, so that two jobs can be told to have run the same
+code.
 """
 
 from __future__ import annotations
