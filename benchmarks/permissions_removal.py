@@ -40,7 +40,7 @@ def without(account, lesson: str, missing: set, given: dict) -> tuple[dict, str]
         variables = {**run_course.environment(Path(folder)), **account.variables, "TUNEAWS_LESSON": lesson}
         os.environ["JUPYTER_PATH"] = variables["JUPYTER_PATH"]
         for _ in range(FROM_THE_TOP):
-            before = len(seen.found)
+            before, seen.resumed = len(seen.found), False
             trouble = _run(path, parameters, variables, seen)
             if not trouble or len(seen.found) == before:
                 break
@@ -57,6 +57,7 @@ class _Seen:
     def __init__(self, account, lesson: str, missing: set):
         self.account, self.lesson, self.missing = account, lesson, missing
         self.began, self.found = record.stamp(), {}
+        self.resumed = False  # whether a cell ran again in this pass: then it may find its name taken
 
     def put_back(self, since: str, cell: int, error: str) -> bool:
         """Give back the action for want of which a cell failed; whether the cell is to run again.
@@ -65,7 +66,8 @@ class _Seen:
         where it names none (S3 says only 403 to a HEAD), the last refusal.
         """
         mine = self._refused(since)
-        if not mine:  # a job went on without, and what it left out is missed now: the lesson begins again
+        if not mine and not self.resumed:
+            # A job went on without, and what it left out is missed now: the lesson begins again.
             mine = [key for key in self._refused(self.began) if not key.startswith("learner ")]
             since = None
         key = next((key for key in mine if key.split(" ")[1] in error), mine[0] if mine else None)
@@ -75,7 +77,8 @@ class _Seen:
         said = next((row for row in reversed(error.splitlines()) if row.strip()), "")
         self.found[key] = {"outcome": "failed", "lesson": self.lesson, "cell": cell, "error": said[:200]}
         self.account.put_without(self.missing)
-        return since is not None
+        self.resumed = since is not None
+        return self.resumed
 
     def _refused(self, since: str) -> list[str]:
         """The "policy action" of what is missing and was refused since a time, the last one first."""
