@@ -160,7 +160,7 @@ def test_a_warm_pool_that_is_kept_longer_costs_its_seconds(gateway, paid):
 def test_every_operation_that_the_guard_knows_is_one_of_aws():
     load = functools.cache(botocore.session.get_session().get_service_model)
     missing = [call for call in worst_case.BILLS if call[1] not in load(call[0]).operation_names]
-    assert missing == [] and len(worst_case.BILLS) == 39
+    assert missing == [] and len(worst_case.BILLS) == 63
 
 
 @pytest.mark.parametrize("service, call, request_, words", [
@@ -179,6 +179,28 @@ def test_every_operation_that_the_guard_knows_is_one_of_aws():
 def test_what_bills_without_an_end_or_a_known_price_is_refused(paid, service, call, request_, words):
     with pytest.raises(PriceError, match=words):
         getattr(paid.client(service), call)(**request_)
+
+
+@pytest.mark.parametrize("service, call, asked, words", [
+    ("sagemaker", "CreateTrainingJob", {"ServerlessJobConfig": {"JobType": "FineTuning"}}, "no machines"),
+    ("bedrock", "CreateModelCustomizationJob", {"customizationType": "DISTILLATION"}, "DISTILLATION is not"),
+    ("bedrock-runtime", "Converse", {"modelId": "somebody.model-v1:0"}, "price of its answers"),
+])
+def test_what_bills_by_another_measure_has_no_known_worst_case(paid, service, call, asked, words):
+    found = worst_case.of(service, call, asked, worst_case.Asker(paid.boto, "us-east-1"))
+    assert found.usd is None and words in found.because
+
+
+def test_what_bills_by_its_time_is_asked_without_a_price_of_tokens(paid):
+    asker = worst_case.Asker(paid.boto, "us-east-1")
+    for kind in ("imported-model", "provisioned-model"):
+        asked = {"modelId": f"arn:aws:bedrock:us-east-1:123456789012:{kind}/abc"}
+        assert worst_case.of("bedrock-runtime", "InvokeModel", asked, asker).usd == 0
+
+
+def test_an_answer_without_a_limit_is_as_long_as_its_model_allows():
+    for model, most in (("amazon.nova-micro-v1:0", 10_000), ("amazon.nova-2-lite-v1:0:256k/abc", 65_535)):
+        assert worst_case.tokens_at_most({"body": b"hello"}, model) == (5, most)
 
 
 def test_at_my_risk_lets_through_what_has_no_known_price_and_nothing_else(gateway, paid, capsys):

@@ -129,11 +129,11 @@ class Spending:
         from tuneaws.costs import worst_case
 
         usage, headers = answer.get("usage", {}), answer["ResponseMetadata"]["HTTPHeaders"]
+        price = self._asker(region).answer_price(params["modelId"])
         counted = [usage.get(member, headers.get(header)) for member, header in TOKENS]
         if None in counted or operation not in COUNTED:
-            counted = worst_case.tokens_at_most(params)
+            counted = worst_case.tokens_at_most(params, price.model_id if price else params["modelId"])
         coming, going = map(int, counted)
-        price = self._asker(region).answer_price(params["modelId"])
         return {"event": "asked", "what": "answers", "name": params["modelId"], "input_tokens": coming,
                 "output_tokens": going, "usd": price and price.usd(coming, going)}
 

@@ -82,7 +82,7 @@ def spent_at_most(entries: list, now: datetime | None = None) -> float:
 def settle(book: Book, client) -> None:
     """Note in the book what the jobs that have ended have cost. Some requests for each that was open.
 
-    client  (service) -> boto3 client
+    client  (service, region) -> boto3 client
     """
     entries = book.entries()
     known = {(one["what"], one["name"]) for one in entries if one["event"] == "settled"}
@@ -92,7 +92,7 @@ def settle(book: Book, client) -> None:
         if (one["what"], one["name"]) in known:
             continue
         try:
-            seconds = settling.BY_KIND[one["what"]](client("sagemaker"), one["name"])
+            seconds = settling.BY_KIND[one["what"]](client("sagemaker", one.get("region")), one["name"])
         except (ClientError, BotoCoreError):
             continue
         if seconds is not None:

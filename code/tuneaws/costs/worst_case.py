@@ -19,15 +19,23 @@ PRICED = {**worst_machines.PRICED, **worst_models.PRICED}
 # They start machines or bill by what they process, and the course has no use for them.
 UNKNOWN = {
     *(("sagemaker", name) for name in (
-        "CreateApp", "CreateAutoMLJob", "CreateAutoMLJobV2", "CreateCluster", "CreateCompilationJob",
+        "BatchAddClusterNodes", "CreateAIBenchmarkJob", "CreateAIRecommendationJob", "CreateApp",
+        "CreateAutoMLJob", "CreateAutoMLJobV2", "CreateCluster", "CreateCompilationJob", "CreateFeatureGroup",
         "CreateInferenceComponent", "CreateInferenceExperiment", "CreateInferenceRecommendationsJob",
-        "CreateLabelingJob", "CreateMlflowApp", "CreateMlflowTrackingServer", "CreateMonitoringSchedule",
-        "CreateNotebookInstance", "CreateOptimizationJob", "CreatePartnerApp", "CreateTrainingPlan",
-        "CreateTransformJob", "StartNotebookInstance", "StartMlflowTrackingServer",
-        "StartPipelineExecution")),
+        "CreateJob", "CreateLabelingJob", "CreateMlflowApp", "CreateMlflowTrackingServer",
+        "CreateMonitoringSchedule", "CreateNotebookInstance", "CreateOptimizationJob", "CreatePartnerApp",
+        "CreateTrainingPlan", "CreateTrainingSession", "CreateTransformJob", "ExtendTrainingPlan",
+        "RetryPipelineExecution", "StartInferenceExperiment", "StartMlflowTrackingServer",
+        "StartMonitoringSchedule", "StartNotebookInstance", "StartPipelineExecution", "UpdateCluster",
+        "UpdateMlflowTrackingServer", "UpdateNotebookInstance")),
     *(("bedrock", name) for name in (
-        "CreateEvaluationJob", "CreateMarketplaceModelEndpoint", "CreateModelInvocationJob",
+        "CreateAdvancedPromptOptimizationJob", "CreateCustomModel", "CreateEvaluationJob",
+        "CreateMarketplaceModelEndpoint", "CreateModelCopyJob", "CreateModelInvocationJob",
+        "RegisterMarketplaceModelEndpoint", "StartAutomatedReasoningPolicyBuildWorkflow",
+        "StartAutomatedReasoningPolicyTestWorkflow", "UpdateMarketplaceModelEndpoint",
         "UpdateProvisionedModelThroughput")),
+    *(("bedrock-runtime", name) for name in (
+        "ApplyGuardrail", "InvokeGuardrailChecks", "InvokeModelWithBidirectionalStream", "StartAsyncInvoke")),
 }  # fmt: skip
 BILLS = PRICED.keys() | UNKNOWN
 

@@ -90,6 +90,8 @@ def _hosting(config_name: str, tags: dict, asker: Asker, wanted: dict | None = N
     config = asker.client("sagemaker").describe_endpoint_config(EndpointConfigName=config_name)
     machines = []
     for one in [*config.get("ProductionVariants", []), *config.get("ShadowProductionVariants", [])]:
+        if "ProvisionedConcurrency" in one.get("ServerlessConfig", {}):
+            return Worst(None, "a serverless endpoint that is kept warm bills its seconds", "one on demand")
         if "InstanceType" in one:
             scaled = one.get("ManagedInstanceScaling", {}).get("MaxInstanceCount", 0)
             count = (wanted or {}).get(one["VariantName"], one.get("InitialInstanceCount", 1))
@@ -102,6 +104,8 @@ def _hosting(config_name: str, tags: dict, asker: Asker, wanted: dict | None = N
 
 
 def _machines(machines: list, use: str, seconds: float, asker: Asker, fix: str, more: str = "") -> Worst:
+    if not machines and use != "Host":  # a serverless job, for one; a serverless endpoint bills its requests
+        return Worst(None, "no machines are named: what bills instead is not known", "an InstanceType")
     shown = ", ".join(f"{count} x {kind}" for kind, count in machines) or "no machines of its own"
     hour = asker.rates.hours(machines, use)
     if hour is None:

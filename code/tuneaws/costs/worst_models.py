@@ -15,16 +15,21 @@ from tuneaws.costs.asking import Asker, Worst
 from tuneaws.prices import PriceError
 
 LONGEST_READ = 64 * 1024**2  # bytes of a training file that are fetched to count its tokens
-# Tokens of an answer at most, where the request has no limit: Nova's "max output tokens" are 10K
-# (https://docs.aws.amazon.com/nova/latest/userguide/what-is-nova.html, 2026-11).
-LONGEST_ANSWER = 10_000
+# Tokens of an answer at most, where the request has no limit. Nova Lite's card says 5K (https://docs.aws.eu/
+# bedrock/latest/userguide/model-card-amazon-nova-lite.html, 2026-11), other pages up to 10K for Nova 1: the
+# larger counts. Nova 2 Lite's: docs.rs/mixtape-core, models/nova.rs, 2026-11; no page of AWS was found.
+LONGEST_ANSWER, LONGEST_ANSWER_NOVA_2 = 10_000, 65_535
+BY_TIME = (":imported-model/", ":provisioned-model/")
 ANSWERS = ("Converse", "ConverseStream", "InvokeModel", "InvokeModelWithResponseStream")
+FINE_TUNING = "FINE_TUNING"  # Bedrock's default
 COMMITMENT_H = {"OneMonth": costs.HOURS_A_MONTH, "SixMonths": 6 * costs.HOURS_A_MONTH}
 
 
 def _customization(params: dict, asker: Asker) -> Worst:
     """A token a byte of the texts, as tuneaws.bedrock_jobs prices it."""
     model_id, fix = params.get("baseModelIdentifier", ""), "fewer rows or epochs"
+    if (kind := params.get("customizationType", FINE_TUNING)) != FINE_TUNING:  # they bill hours, or a teacher
+        return Worst(None, f"{kind} is not billed by the tokens of its file", FINE_TUNING)
     try:
         price = tuning.best_price(asker.pricing, model_id, asker.region)
     except PriceError:
@@ -85,21 +90,28 @@ def _import(params: dict, asker: Asker) -> Worst:
                  "delete what you no longer need: bedrock_models.still_billing()")
 
 
-def tokens_at_most(params: dict) -> tuple:
-    """(input, output) tokens of one question to a model on Bedrock: a token a byte, the longest answer."""
+def tokens_at_most(params: dict, model_id: str) -> tuple:
+    """(input, output) tokens of one question to a model on Bedrock: a token a byte, the longest answer.
+
+    model_id  of the base model, or the ARN of a custom one, which names it
+    """
     body = params.get("body", b"")
     asked = body if isinstance(body, bytes | str) else str(
         [params.get(name) for name in ("messages", "system", "toolConfig")])
-    longest = params.get("inferenceConfig", {}).get("maxTokens", LONGEST_ANSWER)
+    unlimited = LONGEST_ANSWER_NOVA_2 if "nova-2" in model_id else LONGEST_ANSWER
+    longest = params.get("inferenceConfig", {}).get("maxTokens", unlimited)
     return len(asked.encode() if isinstance(asked, str) else asked), longest
 
 
 def _answer(params: dict, asker: Asker) -> Worst:
-    """One question. Imported models bill windows of five minutes: no price here."""
-    price = asker.answer_price(params.get("modelId", ""))
+    """One question. Imported models bill windows of five minutes, throughput its hours: not the question."""
+    model_id = params.get("modelId", "")
+    if any(kind in model_id for kind in BY_TIME):
+        return Worst(0.0, "it bills by the time that it is up; the ledger does not count its answers")
+    price = asker.answer_price(model_id)
     if price is None:
-        return Worst(0.0, "no price is known for its answers; the ledger does not count them")
-    coming, going = tokens_at_most(params)
+        return Worst(None, f"the price of its answers in {asker.region} is not known", "another model")
+    coming, going = tokens_at_most(params, price.model_id)
     return Worst(price.usd(coming, going), f"a question; {price}", "a shorter question, or maxTokens")
 
 
