@@ -36,7 +36,8 @@ def find(error, service: str = "") -> Fix | None:
     while error is not None and error not in seen:
         if isinstance(getattr(error, "fix", None), Fix):
             return error.fix
-        if (fix := _first(said_by(error, service), TABLE)) is not None:
+        said = said_by(error, service)
+        if (fix := _first(said, _rows_for(said))) is not None:
             return fix
         seen.append(error)
         error = getattr(error, "__cause__", None)
@@ -55,6 +56,16 @@ def of_job(reason: str, log_lines: Iterable[str] = ()) -> Fix | None:
         if (fix := _first(said_by(text), special)) is not None:
             return fix
     return _first(said_by(reason), of_jobs) or find(reason)
+
+
+def _rows_for(said) -> Iterable[Entry]:
+    """All rows, but for a refused call those about calls: what a job's role lacks is not what you lack.
+
+    A model's own error comes as the answer to a call, and is a job's.
+    """
+    if not said.operation or "ModelError" in said.codes:
+        return TABLE
+    return [row for row in TABLE if row.where in ("call", "local")]
 
 
 def _first(said, rows) -> Fix | None:
