@@ -121,6 +121,28 @@ def test_cut_after_each_of_its_steps_it_goes_on_when_it_is_run_again(everything,
     assert things + 5 <= len(done) < 200, (len(done), things)
 
 
+def test_what_others_keep_to_themselves_hides_nothing_of_the_course(everything, cfg):
+    """In an account that others use too, a learner may not read the tags of all that is listed."""
+    own, names = f"{cfg.project.tags['course']}-own", {}
+    for kind in ("model group", "bucket"):
+        for name in (f"a-{own}", f"z-{own}"):  # before and behind what may be read
+            everything.make(kind, name, {}, "us-east-1")
+        everything.make(kind, own, cfg.project.tags, "us-east-1")
+        names[kind] = own
+    session = everything.session()
+
+    def deny(params, model, **_):
+        name = params.get("ResourceArn", params.get("Bucket", "")).rpartition("/")[2]
+        if model.name in ("ListTags", "GetBucketTagging") and not name.startswith("tuneaws"):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not yours"}}, model.name)
+
+    session.boto.events.register("provide-client-params", deny)
+    found = clean_up.find(session, cfg, ["us-east-1"])
+    assert {thing.kind: thing.name for thing in found} == names
+    unseen = [what for what, _, _ in found.unseen]
+    assert "model group" in unseen and "bucket" not in unseen and len(set(unseen)) == len(unseen)
+
+
 def test_it_takes_what_carries_the_tags_in_every_region_and_nothing_that_looks_like_it(everything, cfg):
     session = everything.session()
     others = list(enumerate(look_alikes(cfg.project.tags["course"]).values(), 1))

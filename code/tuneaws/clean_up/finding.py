@@ -8,6 +8,7 @@ from tuneaws.clean_up import in_account
 from tuneaws.clean_up.kinds import KINDS, ORDER
 from tuneaws.clean_up.things import SETUP, STACK, Thing, carries, code_of, is_gone
 from tuneaws.costs import book
+from tuneaws.roles import DENIED
 
 # What a region that an account has not enabled says to keys that are good in another one
 # (https://docs.aws.amazon.com/general/latest/gr/rande-manage.html, 2026-11).
@@ -96,7 +97,7 @@ def _look(session, kind, region: str, tags: dict, found: Found) -> None:
     try:
         asked = opened(session, kind, region)
         for name, arn, *given in kind.rows(asked):
-            there = given[0] if given else _tags(asked, kind, arn)
+            there = given[0] if given else _tags(asked, kind, arn, region, found)
             if carries(there, tags):
                 where = _bucket_region(asked, kind, name) or region
                 thing = Thing(kind.name, name, arn, where, there, kind.bills, ORDER[kind.name], kind.group)
@@ -105,19 +106,27 @@ def _look(session, kind, region: str, tags: dict, found: Found) -> None:
         if region and region != session.region and code_of(err) in CLOSED:
             found.closed.add(region)
         elif code_of(err) != "NotImplemented":  # the local AWS has no such thing, so none is there
-            found.unseen.append((kind.name, region, f"{code_of(err)}: {err.response['Error']['Message']}"))
+            _note(kind, region, err, found)
     except BotoCoreError as err:
         found.unseen.append((kind.name, region, str(err)))
 
 
-def _tags(asked, kind, arn: str) -> dict:
-    """The tags of one thing; {} when it went away after it was listed."""
+def _tags(asked, kind, arn: str, region: str, found: Found) -> dict:
+    """The tags of one thing; {} when it went away after it was listed, or may not be read: others may."""
     try:
         return kind.tags(asked, arn) or {}
     except ClientError as err:
-        if is_gone(err):
-            return {}
-        raise
+        if code_of(err) in DENIED:
+            _note(kind, region, err, found)
+        elif not is_gone(err):
+            raise
+        return {}
+
+
+def _note(kind, region: str, err: ClientError, found: Found) -> None:
+    """Say once what of a kind may not be looked at."""
+    if (kind.name, region) not in [(what, where) for what, where, _ in found.unseen]:
+        found.unseen.append((kind.name, region, f"{code_of(err)}: {err.response['Error']['Message']}"))
 
 
 def _bucket_region(s3, kind, name: str) -> str:

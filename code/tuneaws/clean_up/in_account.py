@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 
 from tuneaws import buckets
 from tuneaws.clean_up.on_sagemaker import asked as ask
-from tuneaws.clean_up.things import DATA, SETUP, Kind, is_gone
+from tuneaws.clean_up.things import DATA, SETUP, Kind, code_of, is_gone
+from tuneaws.roles import DENIED
 
 # --- buckets: data, so they stay unless they are asked for
 
@@ -27,7 +28,7 @@ def _bucket_tags(s3, arn: str) -> dict:
     try:
         return buckets.bucket_tags(s3, arn.rpartition(":")[2])
     except ClientError as err:
-        if is_gone(err):  # deleted since it was listed
+        if is_gone(err) or code_of(err) in DENIED:  # deleted since, or another's: a learner reads their own
             return {}
         raise
 
