@@ -143,27 +143,6 @@ def test_what_others_keep_to_themselves_hides_nothing_of_the_course(everything, 
     assert "model group" in unseen and "bucket" not in unseen and len(set(unseen)) == len(unseen)
 
 
-def test_it_takes_what_carries_the_tags_in_every_region_and_nothing_that_looks_like_it(everything, cfg):
-    session = everything.session()
-    others = list(enumerate(look_alikes(cfg.project.tags["course"]).values(), 1))
-    for kind, region in itertools.product(EVERY, REGIONS):
-        most = ENOUGH.get(kind.name) if region == REGIONS[0] else region in places(kind)
-        for number, tags in others[:most]:
-            everything.make(kind.name, name_of(kind, number, cfg, region), tags, region)
-    before = everything_there(everything, session)
-    assert clean_up.find(session, cfg, REGIONS, setup=True) == [] and len(before) > 120, len(before)
-    put_one_of_each(everything, cfg)
-    found = clean_up.find(session, cfg, REGIONS, setup=True)
-    assert {thing.kind for thing in found} == {kind.name for kind in EVERY} and not found.unseen
-    assert {thing.region for thing in found} == {"", *REGIONS}
-    assert [thing.order for thing in found] == sorted(thing.order for thing in found)
-    lines = []
-    outcome = clean_up.delete(session, found, wait_s=20, show=lines.append)
-    assert outcome.failed == [] and len(outcome.gone) == len(lines) == len(found)
-    assert clean_up.find(session, cfg, REGIONS, setup=True) == []
-    assert everything_there(everything, session) == before
-
-
 def test_a_failure_is_said_and_the_rest_goes_on(everything, cfg, monkeypatch):
     """Somebody else's deployment stands on the course's model: both stay, everything else goes."""
     monkeypatch.setattr(deleting, "REFUSED_S", 0.1)
@@ -225,6 +204,38 @@ def test_the_log_of_an_endpoint_that_is_gone_is_found_by_the_ledger(everything, 
     assert [row["logGroupName"].rpartition("/")[2] for row in groups["logGroups"]].count("their-logged") == 1
 
 
+def test_what_was_set_up_is_looked_for_only_when_it_is_asked_for(everything, cfg):
+    """A learner may not list the account's roles and budgets, and a denied call would stand in CloudTrail."""
+    everything.make_role("for-the-course", cfg.project.tags)
+    session, asked = everything.session(), []
+    for service in ("iam", "budgets"):
+        session.boto.events.register(f"before-call.{service}", lambda model, **_: asked.append(model.name))
+    assert clean_up.find(session, cfg) == [] and asked == []
+    assert [one.kind for one in clean_up.find(session, cfg, setup=True)] == ["role", "policy"] and asked
+
+
+def test_it_takes_what_carries_the_tags_in_every_region_and_nothing_that_looks_like_it(everything, cfg):
+    """Last of those that ask AWS: each look at all of what it leaves takes a second."""
+    session = everything.session()
+    others = list(enumerate(look_alikes(cfg.project.tags["course"]).values(), 1))
+    for kind, region in itertools.product(EVERY, REGIONS):
+        most = ENOUGH.get(kind.name) if region == REGIONS[0] else region in places(kind)
+        for number, tags in others[:most]:
+            everything.make(kind.name, name_of(kind, number, cfg, region), tags, region)
+    before = everything_there(everything, session)
+    assert clean_up.find(session, cfg, REGIONS, setup=True) == [] and len(before) > 120, len(before)
+    put_one_of_each(everything, cfg)
+    found = clean_up.find(session, cfg, REGIONS, setup=True)
+    assert {thing.kind for thing in found} == {kind.name for kind in EVERY} and not found.unseen
+    assert {thing.region for thing in found} == {"", *REGIONS}
+    assert [thing.order for thing in found] == sorted(thing.order for thing in found)
+    lines = []
+    outcome = clean_up.delete(session, found, wait_s=20, show=lines.append)
+    assert outcome.failed == [] and len(outcome.gone) == len(lines) == len(found)
+    assert clean_up.find(session, cfg, REGIONS, setup=True) == []
+    assert everything_there(everything, session) == before
+
+
 # --- what is not asked of AWS
 
 
@@ -284,16 +295,6 @@ def test_what_may_not_be_looked_at_is_said_and_a_region_that_is_off_is_skipped(c
     assert len([one for one in asked if one[1] == "eu-west-1"]) == 1
     clean_up.show(found)
     assert "not looked at: endpoint in us-east-1: AccessDeniedException: no" in capsys.readouterr().out
-
-
-def test_what_was_set_up_is_looked_for_only_when_it_is_asked_for(everything, cfg):
-    """A learner may not list the account's roles and budgets, and a denied call would stand in CloudTrail."""
-    everything.make_role("for-the-course", cfg.project.tags)
-    session, asked = everything.session(), []
-    for service in ("iam", "budgets"):
-        session.boto.events.register(f"before-call.{service}", lambda model, **_: asked.append(model.name))
-    assert clean_up.find(session, cfg) == [] and asked == []
-    assert [one.kind for one in clean_up.find(session, cfg, setup=True)] == ["role", "policy"] and asked
 
 
 def test_what_a_stack_made_goes_with_the_stack(cfg, monkeypatch, capsys):
