@@ -179,8 +179,8 @@ def test_the_command_prints_the_fix_for_a_message_that_is_pasted(capsys):
 
 def test_a_call_that_is_refused_is_not_told_what_a_jobs_role_lacks():
     refused = (
-        "An error occurred (AccessDenied) when calling the PutBucketTagging operation: User: "
-        'arn:aws:iam::1:user/a is not authorized to perform: s3:PutBucketTagging on resource: "arn:aws:s3:::b"'
+        "An error occurred (AccessDenied) when calling the PutBucketTagging operation: User: a "
+        'is not authorized to perform: s3:PutBucketTagging on resource: "b"'
     )
     assert fixes.find(refused).id == "may-not"
     assert fixes.of_job(refused).id == "job-may-not-read"
