@@ -1,5 +1,6 @@
 """The generated policies: which actions, on what, of which size; what writes them, and CloudFormation."""
 
+import fnmatch
 import json
 import subprocess
 import sys
@@ -84,6 +85,36 @@ def test_a_role_may_be_passed_to_one_service_only():
         f"arn:aws:iam::{ACCOUNT}:role/tuneaws-sagemaker": "sagemaker.amazonaws.com",
         f"arn:aws:iam::{ACCOUNT}:role/tuneaws-bedrock": "bedrock.amazonaws.com",
     }
+
+
+def allowed(name, action, arn):
+    """Whether a document has the action on a resource, its conditions aside."""
+    return any(action in as_list(one["Action"]) and fnmatch.fnmatchcase(arn, pattern)
+               for one in statements(name) for pattern in as_list(one["Resource"]))
+
+
+@pytest.mark.parametrize("name, action, arn", [
+    ("learner", "sagemaker:ListTags", f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/of-others"),
+    ("learner", "sagemaker:ListTags", f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:mlflow-app/app-ABC"),
+    ("learner", "sagemaker:AddTags", f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:mlflow-app/app-ABC"),
+    ("learner", "bedrock:InvokeModel", "arn:aws:bedrock:us-west-2::foundation-model/amazon.nova-2-lite-v1:0"),
+    ("learner", "logs:DescribeLogStreams",
+     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/sagemaker/TrainingJobs:log-stream:"),
+    ("learner", "logs:DeleteLogGroup",
+     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/sagemaker/Endpoints/tuneaws-a:*"),
+    ("instructor", "iam:ListRoleTags", f"arn:aws:iam::{ACCOUNT}:role/of-others"),
+    ("instructor", "iam:ListEntitiesForPolicy", f"arn:aws:iam::{ACCOUNT}:policy/tuneaws-learner-1"),
+])
+def test_what_no_local_run_can_show_to_be_needed_is_allowed(name, action, arn):
+    assert allowed(name, action, arn)
+
+
+def test_tags_and_logs_of_others_stay_as_they_are():
+    start = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/of-others"
+    assert not allowed("learner", "sagemaker:AddTags", start)
+    logs = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/sagemaker/"
+    assert not allowed("learner", "logs:DeleteLogGroup", f"{logs}Endpoints/of-others:*")
+    assert not allowed("learner", "logs:DeleteLogStream", f"{logs}TrainingJobs:log-stream:of-others/algo-1")
 
 
 def test_a_learner_makes_no_roles_users_or_policies():

@@ -8,10 +8,10 @@ from tuneaws.policies.grants import Grant, on
 
 IMAGE = "a machine on AWS pulls its image from Amazon ECR; in local there are no containers"
 
-EXECUTION = on("bucket", "s3:ListBucket") + on("objects", "s3:GetObject s3:PutObject") + on("job-logs", """
+EXECUTION = on("bucket", "s3:ListBucket") + on("objects", "s3:GetObject s3:PutObject") + on("logs", """
     logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents
 """) + (
-    Grant("logs:DescribeLogStreams", ("job-logs",),
+    Grant("logs:DescribeLogStreams", ("logs",),
           why="AWS's page asks for it, for the agent that writes the log; the local one knows its stream"),
     Grant("cloudwatch:PutMetricData", when="job-metrics"),
     Grant("ecr:GetAuthorizationToken", why=IMAGE),

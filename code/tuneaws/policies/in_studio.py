@@ -3,7 +3,8 @@
 "Give your users access to spaces", https://docs.aws.amazon.com/sagemaker/latest/dg/
 studio-updated-jl-admin-guide-permissions.html (2026-11), less its shared spaces. Studio tags what it makes,
 so AddTags belongs to it. There is no Studio in local. This and the learner's policies go to the execution
-role of the user profile.
+role of the user profile. That role may not pass itself: sagemaker.role_arn in config.yaml names the one that
+jobs run as.
 """
 
 from tuneaws.policies.grants import because

@@ -66,7 +66,8 @@ HOSTING = on("hosting", "sagemaker:CreateEndpointConfig", "our-machines") + on("
     sagemaker:UpdateEndpoint sagemaker:UpdateEndpointWeightsAndCapacities sagemaker:DeleteEndpoint
     sagemaker:InvokeEndpoint sagemaker:InvokeEndpointWithResponseStream
 """)
-TAGS = on("sagemaker", "sagemaker:AddTags sagemaker:ListTags")
+# What is the course's is found by its tags, among all that is listed: those of others are read, too.
+TAGS = (Grant("sagemaker:AddTags", ("sagemaker", "mlflow")), Grant("sagemaker:ListTags", ("sagemaker-all",)))
 LISTS = on("*", """
     sagemaker:ListTrainingJobs sagemaker:ListHyperParameterTuningJobs sagemaker:ListModels
     sagemaker:ListEndpointConfigs sagemaker:ListEndpoints sagemaker:ListNotebookInstances

@@ -31,7 +31,9 @@ def places(account: str, region: str, bucket: str, name: str = "tuneaws", secret
     """
     there = bedrock_region or region
     own = [f"arn:aws:bedrock:{there}:{account}:{kind}/*" for kind in OWN_KINDS]
-    bases = [f"arn:aws:bedrock:{there}::foundation-model/*",
+    # An inference profile asks its model in other regions, and each must be allowed
+    # (https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html, 2026-11).
+    bases = ["arn:aws:bedrock:*::foundation-model/*",
              f"arn:aws:bedrock:{there}:{account}:inference-profile/*"]
     roles = [f"arn:aws:iam::{account}:role/{role}" for role in (EXECUTION_ROLE, BEDROCK_ROLE)]
     found = {place: [arn for kind in kinds for arn in _named(account, region, kind, name)]
@@ -40,11 +42,13 @@ def places(account: str, region: str, bucket: str, name: str = "tuneaws", secret
     image_account = raw_images.ACCOUNTS.get(region, "*")
     return {
         **found, "sagemaker": _named(account, region, "*", name),
+        "sagemaker-all": [f"arn:aws:sagemaker:{region}:{account}:*/*"],
         "bucket": [f"arn:aws:s3:::{bucket}"], "objects": [f"arn:aws:s3:::{bucket}/*"],
-        "logs": [f"{groups}/TrainingJobs:log-stream:*", f"{groups}/Endpoints/{name}*:log-stream:*"],
+        # IAM judges a call on a group as …:log-group:<name>:log-stream: or with :* behind the name
+        # (github.com/hashicorp/terraform-provider-aws issue 8804, aws/aws-cdk issue 7096, read 2026-11).
+        "logs": [f"{groups}/TrainingJobs:*", f"{groups}/Endpoints/{name}*"],
         "own-logs": [f"{groups}/TrainingJobs:log-stream:{name}*", f"{groups}/TrainingJobs:log-stream:search*",
-                     f"{groups}/Endpoints/{name}*:log-stream:*"],
-        "job-logs": [f"{groups}/TrainingJobs:*", f"{groups}/Endpoints/{name}*:*"],
+                     f"{groups}/Endpoints/{name}*"],
         "execution-role": [f"arn:aws:iam::{account}:role/{EXECUTION_ROLE}"],
         "bedrock-role": [f"arn:aws:iam::{account}:role/{BEDROCK_ROLE}"],
         "roles": roles, "who-is-asked": [*roles, f"arn:aws:iam::{account}:user/${{aws:username}}"],
@@ -53,9 +57,11 @@ def places(account: str, region: str, bucket: str, name: str = "tuneaws", secret
         "mlflow": [f"arn:aws:sagemaker:{region}:{account}:mlflow-app/*"],
         "secret": [f"arn:aws:secretsmanager:{region}:{account}:secret:{secret or name + '/*'}-??????"],
         "images": [f"arn:aws:ecr:{region}:{image_account}:repository/*"],
+        "budgets": [f"arn:aws:budgets::{account}:budget/*"],
         "budget": [f"arn:aws:budgets::{account}:budget/{name}*"],
         "quotas": [f"arn:aws:servicequotas:{region}:{account}:sagemaker/*"],
         "our-roles": [f"arn:aws:iam::{account}:role/{name}*"],
+        "iam-tags": [f"arn:aws:iam::{account}:role/*", f"arn:aws:iam::{account}:policy/*"],
         "our-policies": [f"arn:aws:iam::{account}:policy/{name}*"],
         "learners": [f"arn:aws:iam::{account}:user/*", f"arn:aws:iam::{account}:group/*"],
         "stack": [f"arn:aws:cloudformation:{region}:{account}:stack/{name}*"],
@@ -72,9 +78,7 @@ def conditions(account: str, tags: dict, machines=MACHINES, name: str = "tuneaws
         "to-sagemaker": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         "to-bedrock": {"StringEquals": {"iam:PassedToService": "bedrock.amazonaws.com"}},
         "of-the-course": {"StringEquals": {f"aws:ResourceTag/{key}": value}},
-        "for-the-course": {"StringEquals": {f"aws:RequestTag/{key}": value}},
         "job-metrics": {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
-        "own-account": {"StringEquals": {"aws:ResourceAccount": account}},
         "our-policies-only": {"ArnLike": {"iam:PolicyARN": f"arn:aws:iam::{account}:policy/{name}*"}},
     }
 
