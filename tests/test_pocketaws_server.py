@@ -99,13 +99,15 @@ def test_a_second_one_on_the_same_home_is_one_clear_line(tmp_path):
         assert about(url)["pid"] == first.pid, "the first one goes on"
 
 
-def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path):
-    file = tmp_path / "a-file"
-    file.write_text("")
-    with Process(file / "home", "--port", "0") as server:
+@pytest.mark.parametrize("name", ["home", "home/state", "home/pocketaws.log/x"])
+def test_a_home_that_cannot_be_used_is_one_clear_line(tmp_path, name):
+    home, there = tmp_path / "home", tmp_path / name
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.write_text("")
+    with Process(home, "--port", "0") as server:
         status, lines, complaints = server.end()
     assert (status, lines) == (1, [])
-    assert complaints.startswith(f"pocketaws: cannot use {file / 'home'} as home: ")
+    assert complaints.startswith(f"pocketaws: cannot use {home} as home: ")
     assert complaints.count("\n") == 1
 
 

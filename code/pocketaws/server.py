@@ -13,6 +13,7 @@ import logging.handlers
 import os
 import resource
 import signal
+import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -47,8 +48,9 @@ def main(
         with locked(home):
             _log_to(home / "pocketaws.log")
             return _serve(home, port, region, keep_jobs, enforce_iam, stop)
-    except StartError as err:
-        print(f"pocketaws: {err}", file=sys.stderr)
+    except (StartError, OSError, sqlite3.Error) as err:
+        text = err if isinstance(err, StartError) else f"cannot use {home} as home: {err}. Name another."
+        print(f"pocketaws: {text}", file=sys.stderr)
         return 1
 
 
