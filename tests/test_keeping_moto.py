@@ -17,13 +17,16 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from local_server import TRUST, Process, client
-from pocketaws.keeping.store import Store
+from pocketaws.keeping.logs import LogsKeeper
+from pocketaws.keeping.s3_objects import Touched
+from pocketaws.keeping.store import Store, StoreClosed
 from pocketaws.keeping.wholes import Whole, cipher_of
 from urllib3.exceptions import HTTPError
 
 BUCKET, VERSIONED = "kept-objects", "kept-versions"
 ACKNOWLEDGED = 40  # answers that each writer has when the kill comes
 PART = 5 * 1024**2  # bytes, the least that S3 takes for a part which is not the last
+OF_NOTHING = "0" * 32  # the name of a file that no entry names
 DAY = datetime.timedelta(days=1)
 
 
@@ -246,14 +249,15 @@ def write_until_killed(kept, process):
 
 
 def damage(home):
-    """Spoil one entry of the store, cut one object's file short, leave a file that belongs to nothing."""
+    """Spoil an entry of the store, cut an object's file short, leave a file of no object and a stranger's."""
     with sqlite3.connect(home / "state" / "state.sqlite") as db:
         db.execute("update entries set value = x'00' where key = ?", (f"{BUCKET}/damage/damaged",))
     db.close()
     content = body_of("cut short")
     (file,) = [path for path in (home / "s3").rglob("*") if path.is_file() and path.read_bytes() == content]
     file.write_bytes(content[:-1])
-    file.with_name("of-nothing").write_bytes(b"half")
+    file.with_name(OF_NOTHING).write_bytes(b"half")
+    (home / "s3" / "notes.txt").write_text("somebody's own")
 
 
 @pytest.mark.parametrize("what", LOOKS)
@@ -347,8 +351,9 @@ def test_a_damaged_entry_and_a_file_cut_short_cost_their_objects_and_no_more(kep
     assert kept.log.count("is set aside") == 2
 
 
-def test_files_that_belong_to_no_object_are_removed(kept):
-    assert "of-nothing" not in kept.files_left
+def test_files_that_belong_to_no_object_are_removed_and_no_others(kept):
+    assert OF_NOTHING not in kept.files_left
+    assert "notes.txt" in kept.files_left
     assert len(kept.files_left) > ACKNOWLEDGED
 
 
@@ -413,6 +418,12 @@ def test_what_moto_makes_up_of_secrets_is_refused_by_name(kept):
         client(kept.url, "secretsmanager", parameter_validation=False).create_secret(Name="x" * 513)
 
 
+def test_a_secret_that_is_refused_is_neither_in_the_answer_nor_in_the_log(kept):
+    with pytest.raises(ClientError, match="Value at 'secretString' failed to satisfy constraint"):
+        kept.client("secretsmanager").create_secret(Name="long", SecretString="another-5ecret" * 5000)
+    assert "another-5ecret" not in (kept.home / "pocketaws.log").read_text()
+
+
 def test_a_home_whose_key_is_lost_starts_without_what_it_encrypted(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("pocketaws"), "propagate", True)
     store = Store(tmp_path / "state")
@@ -423,3 +434,21 @@ def test_a_home_whose_key_is_lost_starts_without_what_it_encrypted(tmp_path, cap
     assert "key is no key" in caplog.text and "the service identity is set aside" in caplog.text
     assert store.kinds() == []
     store.close()
+
+
+@pytest.mark.parametrize("kind", ["secrets", "logs"])
+def test_what_could_not_be_written_is_written_with_the_next_change(tmp_path, kind):
+    store = Store(tmp_path / "state")
+    if kind == "logs":
+        whole = LogsKeeper(store)
+        keep = functools.partial(whole.keep, Touched(), structure=True)
+    else:
+        whole = Whole(store, kind, {"x": types.SimpleNamespace(iter_backends=lambda: [])})
+        keep = whole.keep
+    store.close()
+    with pytest.raises(StoreClosed):
+        keep()
+    whole._store = Store(tmp_path / "state")
+    keep()
+    assert whole._store.kinds() == ["service"]
+    whole._store.close()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import types
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -267,6 +268,26 @@ def test_a_change_of_several_members_is_one_entry_and_a_full_disk_ends_nothing(c
     entries.full = False
     thing.b = 3
     assert entries[-1] == {"arn": "arn:x", "a": 3, "b": 3}
+
+
+def test_what_is_deleted_while_it_changes_is_not_kept_again():
+    class Thing(Kept):
+        KEPT = ("arn", "a")
+        arn, a = "arn:x", 1
+
+    class DeletedFirst:
+        def __enter__(self):
+            thing._store = None  # as forget() does, which had the lock
+
+        def __exit__(self, *_):
+            pass
+
+    thing, entries = Thing(), []
+    thing.unkept()
+    thing.keep_in(types.SimpleNamespace(put=lambda *entry: entries.append(entry)), "thing")
+    thing._lock = DeletedFirst()
+    thing.a = 2
+    assert thing.a == 2 and len(entries) == 1
 
 
 def test_metrics_go_on_from_where_they_were_with_the_same_figures():

@@ -97,7 +97,7 @@ def _complaints(value, shape, path: str):
     """Yield one sentence for every broken constraint in a value and below it."""
     kind = shape.type_name
     for constraint in broken(value, shape):
-        yield _sentence(value, path, constraint)
+        yield _sentence(value, path, constraint, shape.metadata.get("sensitive", False))
     if kind == "structure" and not getattr(shape, "is_document_type", False):
         for name in shape.required_members:
             if name not in value:
@@ -129,9 +129,10 @@ def _map_complaints(value, shape, path):
         yield _sentence(value, path, f"Map value must satisfy constraint: [{', '.join(rules(shape.value))}]")
 
 
-def _sentence(value, path: str, constraint: str) -> str:
-    shown = "null" if value is None else f"'{_to_string(value)}'"
-    return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
+def _sentence(value, path: str, constraint: str, secret: bool = False) -> str:
+    """One complaint. AWS does not repeat what its model calls sensitive: "Value at 'password' failed …"."""
+    shown = "" if secret else "null " if value is None else f"'{_to_string(value)}' "
+    return f"Value {shown}at '{path}' failed to satisfy constraint: {constraint}"
 
 
 def _join(path: str, name: str) -> str:

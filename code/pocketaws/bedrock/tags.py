@@ -11,16 +11,18 @@ def tag_resource(context, request: dict) -> None:
     """Add tags to a resource, or overwrite their values."""
     resource = _tagged(context, request["resourceARN"], "TagResource")
     checks.check_tag_list(request["tags"])
-    tags = {**resource.tags, **tags_in(request["tags"])}
-    checks.check_tags(tags)
-    resource.tags = tags
+    with resource.changing():
+        tags = {**resource.tags, **tags_in(request["tags"])}
+        checks.check_tags(tags)
+        resource.tags = tags
 
 
 @operation("bedrock", "UntagResource")
 def untag_resource(context, request: dict) -> None:
     """Remove tags from a resource; keys that it does not have are no error."""
     resource = _tagged(context, request["resourceARN"], "UntagResource")
-    resource.tags = {key: value for key, value in resource.tags.items() if key not in request["tagKeys"]}
+    with resource.changing():
+        resource.tags = {key: value for key, value in resource.tags.items() if key not in request["tagKeys"]}
 
 
 @operation("bedrock", "ListTagsForResource")

@@ -11,11 +11,13 @@ left shorter than its entry says is found by its size, and its object is set asi
 
 import logging
 import os
+import re
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
 log = logging.getLogger("pocketaws")
+NAME = re.compile("[0-9a-f]{32}")  # what is called otherwise was put there by somebody else
 
 
 class Blob:
@@ -81,11 +83,11 @@ class Files:
         return blob
 
     def remove_others(self, blobs: Iterable[Blob]) -> int:
-        """Remove the files that are none of these; returns how many."""
+        """Remove the objects' files that are none of these; returns how many."""
         known, removed = {blob.name for blob in blobs}, 0
         for folder, _, names in os.walk(self.folder):
             for name in names:
-                if name not in known:
+                if name not in known and NAME.fullmatch(name):
                     os.unlink(os.path.join(folder, name))
                     removed += 1
         if removed:

@@ -47,7 +47,7 @@ class Kept:
             return
         with self._lock:
             object.__setattr__(self, name, value)
-            if not self._open:
+            if not self._open and self._store is not None:  # forgotten meanwhile
                 self._write_or_log()
 
     @contextlib.contextmanager

@@ -73,13 +73,14 @@ class LogsKeeper(Whole):
     def keep(self, things: Touched, structure: bool) -> None:
         """Write what a request added to streams and, where it may have changed them, the groups."""
         puts = [_entry(stream, events) for stream, events in things.streams]
-        clears: set[str] = set()
+        now = self._streams
         if structure and (content := self.content()) is not None:
             puts.append((KIND, "logs", content))
             now = {stream.kept_as for stream in _streams()}
-            clears, self._streams = {EVENTS + name for name in self._streams - now}, now
         if puts:
-            self._store.change(puts, clears=clears)
+            with self.kept_or_not():
+                self._store.change(puts, clears={EVENTS + name for name in self._streams - now})
+            self._streams = now
 
     def restore(self) -> None:
         """Give moto the groups, the streams and their events."""

@@ -7,6 +7,7 @@ What is secret (access keys, session tokens, secrets) is encrypted, as it is at 
 home that its owner alone can read, so a copy of the database gives nothing away.
 """
 
+import contextlib
 import logging
 import os
 import zlib
@@ -61,11 +62,17 @@ class Whole:
     def keep(self) -> None:
         """Write the entry if it changed."""
         if (content := self.content()) is not None:
-            try:
+            with self.kept_or_not():
                 self._store.put(KIND, self._key, content)
-            except BaseException:
-                self._checksum = None
-                raise
+
+    @contextlib.contextmanager
+    def kept_or_not(self):
+        """Around the writing of content(): where it fails, the next one is written whatever it is."""
+        try:
+            yield
+        except BaseException:
+            self._checksum = None
+            raise
 
     def restore(self) -> None:
         """Give moto what the store holds; an entry that is damaged is set aside."""

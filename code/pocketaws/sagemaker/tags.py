@@ -16,10 +16,13 @@ def add_tags(context, request: dict) -> dict:
     _refuse_version(resource)
     added = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
     check_keys(added)
-    tags = {**resource.tags, **added}
-    if len(tags) > MAX_TAGS:
-        raise validation_error(f"{len(tags)} tags on {resource.arn}: a resource can have {MAX_TAGS} at most.")
-    resource.tags = tags
+    with resource.changing():
+        tags = {**resource.tags, **added}
+        if len(tags) > MAX_TAGS:
+            raise validation_error(
+                f"{len(tags)} tags on {resource.arn}: a resource can have {MAX_TAGS} at most."
+            )
+        resource.tags = tags
     return {"Tags": as_list(tags)}
 
 
@@ -28,7 +31,8 @@ def delete_tags(context, request: dict) -> None:
     """Remove tags from a resource; keys that it does not have are no error."""
     resource = _tagged(context, request["ResourceArn"], "DeleteTags")
     _refuse_version(resource)
-    resource.tags = {key: value for key, value in resource.tags.items() if key not in request["TagKeys"]}
+    with resource.changing():
+        resource.tags = {key: value for key, value in resource.tags.items() if key not in request["TagKeys"]}
 
 
 @operation("sagemaker", "ListTags")
