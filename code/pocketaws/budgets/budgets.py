@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 
 from pocketaws.errors import AwsError
 from pocketaws.operations import operation
+from pocketaws.paging import page
 
 KIND = "budget"  # in the store: {"Budget", "Notifications", "ResourceTags"} as JSON
 FOREVER = 3706473600  # 2087-06-15, the end that AWS gives a budget without one
@@ -58,8 +59,8 @@ def describe_budgets(context, request: dict) -> dict:
     _check_account(context, request)
     every = [_shown(json.loads(value)) for key, value in context.state.store.items(KIND)
              if key.startswith(f"{context.account}/")]  # fmt: skip
-    page, token = _page(every, request)
-    return {"Budgets": page, **token}
+    chosen, token = _page(every, request)
+    return {"Budgets": chosen, **token}
 
 
 @operation("budgets", "DeleteBudget")
@@ -76,8 +77,8 @@ def describe_notifications_for_budget(context, request: dict) -> dict:
     """When somebody would be told."""
     _check_account(context, request)
     found = _need(context, request["BudgetName"], "get")
-    page, token = _page([_notification(one["Notification"]) for one in found["Notifications"]], request)
-    return {"Notifications": page, **token}
+    chosen, token = _page([_notification(one["Notification"]) for one in found["Notifications"]], request)
+    return {"Notifications": chosen, **token}
 
 
 @operation("budgets", "DescribeSubscribersForNotification")
@@ -89,8 +90,8 @@ def describe_subscribers_for_notification(context, request: dict) -> dict:
     fits = [subscribers for notification, subscribers in every if notification == wanted]
     if not fits:
         raise AwsError("NotFoundException", "Unable to get subscribers - the notification doesn't exist.")
-    page, token = _page(fits[0], request)
-    return {"Subscribers": page, **token}
+    chosen, token = _page(fits[0], request)
+    return {"Subscribers": chosen, **token}
 
 
 @operation("budgets", "ListTagsForResource")
@@ -168,9 +169,5 @@ def _keep(context, found: dict) -> None:
 
 
 def _page(rows: list, request: dict) -> tuple[list, dict]:
-    """(one page, {"NextToken": …} where there is another)."""
-    token, size = request.get("NextToken") or "0", request.get("MaxResults", 100)
-    if not token.isdecimal() or int(token) > len(rows):
-        raise AwsError("InvalidNextTokenException", "The pagination token is invalid.")
-    end = int(token) + size
-    return rows[int(token) : end], {"NextToken": str(end)} if end < len(rows) else {}
+    wrong = AwsError("InvalidNextTokenException", "The pagination token is invalid.")
+    return page(rows, request, wrong)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pocketaws.errors import AwsError
 from pocketaws.operations import operation
+from pocketaws.paging import page
 
 TABLE = Path(__file__).with_name("images.json")
 
@@ -29,10 +30,10 @@ def describe_images(context, request: dict) -> dict:
             if image.get("imageTag") not in tags:
                 raise AwsError("ImageNotFoundException", _no_image(image, registry, repository))
         tags = [image["imageTag"] for image in asked]
-    start, size = _token(request, len(tags)), request.get("maxResults", 100)
-    chosen = tags[start : start + size]
+    token = request.get("nextToken")
+    wrong = AwsError("InvalidParameterException", f"Invalid parameter: nextToken {token!r}.")
+    chosen, more = page(tags, request, wrong, names=("nextToken", "maxResults"))
     details = [{"registryId": registry, "repositoryName": repository, "imageTags": [tag]} for tag in chosen]
-    more = {"nextToken": str(start + size)} if start + size < len(tags) else {}
     return {"imageDetails": details, **more}
 
 
@@ -72,13 +73,6 @@ def _no_image(image: dict, registry: str, repository: str) -> str:
         f"The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within the "
         f"repository with name '{repository}' in the registry with id '{registry}'"
     )
-
-
-def _token(request: dict, most: int) -> int:
-    token = request.get("nextToken", "0")
-    if not token.isdigit() or int(token) > most:
-        raise AwsError("InvalidParameterException", f"Invalid parameter: nextToken {token!r}.")
-    return int(token)
 
 
 @functools.cache

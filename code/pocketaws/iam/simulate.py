@@ -1,5 +1,7 @@
 """iam SimulatePrincipalPolicy, which moto lacks and SageMaker's SDK 3 calls before it uses a role."""
 
+import re
+
 from pocketaws import resources
 from pocketaws.errors import AwsError, not_here
 from pocketaws.iam.policies import evaluate
@@ -85,6 +87,6 @@ def _result(documents, boundary, action: str, target: str, keys: dict) -> dict:
 def _marker(marker: str | None) -> int:
     if marker is None:
         return 0
-    if not marker.isdigit():
+    if not re.fullmatch("[0-9]{1,9}", marker):
         raise AwsError("InvalidInput", f"Invalid marker {marker!r}: pass the one of the answer before.")
     return int(marker)

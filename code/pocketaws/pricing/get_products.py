@@ -10,6 +10,7 @@ import re
 
 from pocketaws.errors import AwsError
 from pocketaws.operations import operation
+from pocketaws.paging import page
 from pocketaws.pricing.price_list import products
 
 FORMAT = "aws_v1"
@@ -22,8 +23,8 @@ def get_products(context, request: dict) -> dict:
     _check_format(request)
     filters = request.get("Filters", [])
     found = [each for each in _of_service(request) if all(_fits(each, one) for one in filters)]
-    page, token = _page(found, request)
-    return {"FormatVersion": FORMAT, "PriceList": [json.dumps(each) for each in page], **token}
+    chosen, token = _page(found, request)
+    return {"FormatVersion": FORMAT, "PriceList": [json.dumps(each) for each in chosen], **token}
 
 
 @operation("pricing", "GetAttributeValues")
@@ -31,8 +32,8 @@ def get_attribute_values(context, request: dict) -> dict:
     """Every value that an attribute has in a service's products."""
     every = {_value(each, request["AttributeName"]) for each in _of_service(request)}
     values = sorted(every - {None})
-    page, token = _page(values, request)
-    return {"AttributeValues": [{"Value": value} for value in page], **token}
+    chosen, token = _page(values, request)
+    return {"AttributeValues": [{"Value": value} for value in chosen], **token}
 
 
 @operation("pricing", "DescribeServices")
@@ -43,8 +44,8 @@ def describe_services(context, request: dict) -> dict:
     if "ServiceCode" in request:
         codes = [_of_service(request)[0]["serviceCode"]]
     rows = [{"ServiceCode": code, "AttributeNames": sorted(_attributes(code))} for code in codes]
-    page, token = _page(rows, request)
-    return {"FormatVersion": FORMAT, "Services": page, **token}
+    chosen, token = _page(rows, request)
+    return {"FormatVersion": FORMAT, "Services": chosen, **token}
 
 
 def _check_format(request: dict) -> None:
@@ -96,9 +97,5 @@ def _fits(each: dict, one: dict) -> bool:
 
 
 def _page(rows: list, request: dict) -> tuple[list, dict]:
-    """(one page, {"NextToken": …} where there is another)."""
-    token, size = request.get("NextToken") or "0", request.get("MaxResults", PAGE)
-    if not token.isdecimal() or int(token) > len(rows):
-        raise AwsError("InvalidNextTokenException", "The pagination token is invalid. Try again without it.")
-    end = int(token) + size
-    return rows[int(token) : end], {"NextToken": str(end)} if end < len(rows) else {}
+    wrong = AwsError("InvalidNextTokenException", "The pagination token is invalid. Try again without it.")
+    return page(rows, request, wrong, PAGE)

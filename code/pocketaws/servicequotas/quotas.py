@@ -2,6 +2,7 @@
 
 from pocketaws.errors import AwsError, not_here
 from pocketaws.operations import operation
+from pocketaws.paging import page
 from pocketaws.servicequotas import table
 
 PAGE = 100  # the most that MaxResults may be; what a page has without it is not documented, chosen
@@ -64,10 +65,5 @@ def _only_sagemaker(operation_name: str, request: dict) -> None:
 
 
 def _page(names: list[str], request: dict) -> tuple[list[str], dict]:
-    """(the names of one page, {"NextToken"} if there are more). A token is the number of names before it."""
-    token = request.get("NextToken", "0")
-    if not token.isdigit() or int(token) > len(names):
-        raise AwsError("InvalidPaginationTokenException", "Invalid NextToken was provided.")
-    start, size = int(token), request.get("MaxResults", PAGE)
-    more = start + size < len(names)
-    return names[start : start + size], {"NextToken": str(start + size)} if more else {}
+    wrong = AwsError("InvalidPaginationTokenException", "Invalid NextToken was provided.")
+    return page(names, request, wrong, PAGE)
