@@ -8,6 +8,7 @@ from botocore import xform_name
 from pocketaws import models, operations, passthrough
 from pocketaws.calls import Call
 from pocketaws.iam import actions
+from pocketaws.iam.actions import s3
 
 ACCOUNT = "123456789012"
 RESPONSES = {
@@ -99,6 +100,14 @@ CASES = [
 def test_an_operation_asks_for_what_aws_asks_for(service, operation, request_, expected):
     assert asks(service, operation, request_) == expected
     assert all(iam_reference.fits(action, arn) for action, arn in expected)
+
+
+def test_the_objects_of_a_deletion_are_read_as_xml():
+    body = (b'<?xml version="1.0"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>'
+            b"<Object ><Key>a&amp;&#10;b</Key></Object><Object><VersionId>v</VersionId><Key>c</Key></Object>"
+            b"</Delete>")  # fmt: skip
+    assert s3.objects_of(body) == [("a&\nb", None), ("c", "v")]
+    assert s3.objects_of(b"no XML") == []
 
 
 def keys(operation: str, request: dict) -> dict:

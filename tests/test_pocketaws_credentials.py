@@ -56,7 +56,8 @@ def session_key(aws) -> tuple:
     role = aws.client("iam").list_roles()["Roles"] or [
         aws.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)["Role"]
     ]
-    found = aws.client("sts").assume_role(RoleArn=role[0]["Arn"], RoleSessionName="kim")["Credentials"]
+    named = {"RoleArn": role[0]["Arn"], "RoleSessionName": "SageMaker"}  # a service calls its own so
+    found = aws.client("sts").assume_role(**named)["Credentials"]
     return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
 
 
@@ -100,7 +101,18 @@ def test_a_session_that_is_over_says_so(aws):
     assert codes(clients(aws, *keys)) == expected(EXPIRED, "ExpiredTokenException")
 
 
-@pytest.mark.parametrize("hours, words", [(-1, "Signature expired: "), (1, "Signature not yet current: ")])
+def test_a_key_whose_user_is_gone_is_unknown(aws):
+    key, secret = new_key(aws)
+    user = aws.client("iam").get_access_key_last_used(AccessKeyId=key)["UserName"]
+    aws.client("iam").delete_user(UserName=user)
+    assert codes(clients(aws, key, secret)) == expected(UNKNOWN, "UnrecognizedClientException")
+
+
+@pytest.mark.parametrize(
+    "hours, words",
+    [(-1, r"Signature expired: \w+ is now earlier than \w+ \(\w+ - 5 min\.\)"),
+     (1, r"Signature not yet current: \w+ is still later than \w+ \(\w+ \+ 5 min\.\)")],
+)  # fmt: skip
 def test_a_clock_that_is_off_is_named(aws, monkeypatch, hours, words):
     now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: now)

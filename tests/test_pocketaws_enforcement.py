@@ -6,11 +6,16 @@ import urllib.request
 
 import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from local_server import TRUST, InProcess
+from local_server import TRUST, InProcess, raw, signed_for
+from pocketaws.calls import Call
 from pocketaws.iam import policies
+from pocketaws.iam.actions import Ask
+from pocketaws.iam.enforcement import Decision
 from pocketaws.iam.identity import ROOT_KEY, principal_of, role_key
+from pocketaws.iam.record import MOST_BYTES, Record
 
 
 class World:
@@ -176,9 +181,14 @@ def test_a_role_is_taken_on_only_by_whom_it_trusts(world):
     open_to_us = json.dumps({"Version": "2012-10-17", "Statement": [to_ann]})
     ours = world.iam.create_role(RoleName="open", AssumeRolePolicyDocument=open_to_us)["Role"]["Arn"]
     theirs = world.iam.create_role(RoleName="service", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    to_ann["Condition"] = {"StringEquals": {"sts:ExternalId": "agreed"}}
+    told = json.dumps({"Version": "2012-10-17", "Statement": [to_ann]})
+    told = world.iam.create_role(RoleName="told", AssumeRolePolicyDocument=told)["Role"]["Arn"]
     kim = world.user("kim", allow("sts:AssumeRole"))("sts")
     assert kim.assume_role(RoleArn=ours, RoleSessionName="kim")["AssumedRoleUser"]["Arn"].endswith("open/kim")
     assert "sts:AssumeRole" in refused(kim.assume_role, RoleArn=theirs, RoleSessionName="kim")[1]
+    assert "sts:AssumeRole" in refused(kim.assume_role, RoleArn=told, RoleSessionName="kim")[1]
+    kim.assume_role(RoleArn=told, RoleSessionName="kim", ExternalId="agreed")
 
 
 def test_a_key_that_was_deleted_is_nobodys_while_policies_count(world):
@@ -186,6 +196,35 @@ def test_a_key_that_was_deleted_is_nobodys_while_policies_count(world):
     key = world.iam.create_access_key(UserName="lou")["AccessKey"]
     world.iam.delete_access_key(UserName="lou", AccessKeyId=key["AccessKeyId"])
     assert refused(world.signed(key)("iam").list_roles)[0] == "InvalidClientTokenId"
+
+
+def test_what_nobody_signed_is_refused_in_each_services_own_way(world):
+    codes = {"s3": ("list_buckets", "AccessDenied"),
+             "sagemaker": ("list_models", "MissingAuthenticationTokenException")}  # fmt: skip
+    for service, (call, code) in codes.items():
+        client = world.served.client(service, signature_version=UNSIGNED)
+        assert refused(getattr(client, call))[::2] == (code, 403)
+
+
+def test_an_upload_by_a_form_is_an_upload(world):
+    key = world.iam.create_access_key(UserName="bob")["AccessKey"]["AccessKeyId"]
+    form = b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\nform\r\n--x\r\n' \
+           b'Content-Disposition: form-data; name="file"; filename="f"\r\n\r\n1\r\n--x--\r\n'  # fmt: skip
+    headers = {"Content_Type": "multipart/form-data; boundary=x"}
+    assert raw(world.served.url, "POST", "/mine", form, **headers)[0] == 403
+    signed = signed_for("s3").replace("AKIAEXAMPLE", key)
+    assert raw(world.served.url, "POST", "/mine", form, Authorization=signed, **headers)[0] == 403
+    assert world.lines()[-1]["refused"] == "s3:PutObject"
+    signed = signed_for("s3").replace("AKIAEXAMPLE", "testing")
+    assert raw(world.served.url, "POST", "/mine", form, Authorization=signed, **headers)[0] == 204
+
+
+def test_a_long_request_is_judged_by_all_of_it(world):
+    pat = world.user("pat", allow("sagemaker:CreateModel"))("sagemaker")
+    long = [{"Image": "i", "Environment": {f"{n}": "x" * 1000 for n in range(1100)}}]
+    role = "arn:aws:iam::123456789012:role/passed"
+    asked = {"ModelName": "m", "ExecutionRoleArn": role, "Containers": long}
+    assert "iam:PassRole" in refused(pat.create_model, **asked)[1]
 
 
 def test_a_home_can_deny_an_action_of_any_service_to_everybody(world):
@@ -242,6 +281,20 @@ def test_the_record_holds_no_key_no_body_and_does_not_grow_for_ever(world, monke
     world.served.client("s3").list_buckets()
     assert len(world.lines()) <= 2
     assert "ListBuckets" in (world.home / "calls.1.jsonl").read_text()
+
+
+def test_a_record_that_cannot_be_written_fails_no_call_and_writes_to_no_other_file(tmp_path, caplog):
+    record, call = Record(tmp_path), Call("s3", "GetObject", "rest-xml", "us-east-1", "", "")
+    decision = Decision(principal_of(""), [Ask("s3:GetObject", "arn:aws:s3:::b/\ud800")])
+    record.note(call, decision, None, 200, None, 1.0)
+    assert json.loads((tmp_path / "calls.jsonl").read_text())["resources"] == ["arn:aws:s3:::b/\ud800"]
+    record._size = 2 * MOST_BYTES
+    (tmp_path / "calls.1.jsonl").mkdir()
+    record.note(call, decision, None, 200, None, 1.0)
+    with open(tmp_path / "next", "wb"):  # has the number that the record's file had
+        record.note(call, decision, None, 200, None, 1.0)
+    assert (tmp_path / "next").read_bytes() == b"" and record.summary()["calls"] == 3
+    record.close()
 
 
 # --- conditions

@@ -3,7 +3,7 @@
 import io
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs, parse_qsl, unquote
 
 from pocketaws import models
 from pocketaws.errors import AwsError
@@ -12,6 +12,7 @@ SCOPE = re.compile(r"Credential=([^/,]+)/\d*/([^/]*)/([^/]+)/aws4_request")
 SCOPE_IN_QUERY = re.compile(r"([^/]+)/\d*/([^/]*)/([^/]+)/aws4_request")
 CBOR_PATH = re.compile(r"/service/([^/]+)/operation/([^/]+)")
 FORM = "application/x-www-form-urlencoded"
+UPLOAD = "multipart/form-data"  # of a browser's upload to S3, which botocore's model does not list
 MAX_BODY = 16 * 1024 * 1024  # bytes of a request that is not an S3 object, nor
 # a payload for a model; InvokeEndpoint and InvokeModel take 25 MB
 MAX_BODY_OF = {"sagemaker-runtime": 32 * 1024 * 1024, "bedrock-runtime": 32 * 1024 * 1024}
@@ -153,6 +154,9 @@ def _read_rest(call: Call, services: tuple, environ: dict) -> None:
         if found:
             call.service, (call.operation, call.labels) = service, found
             break
+    else:
+        if call.service == "s3" and method == "POST" and environ.get("CONTENT_TYPE", "").startswith(UPLOAD):
+            call.operation, call.labels = "PostObject", {"Bucket": unquote(path.strip("/"))}
     protocol = _protocol_of(call.service)
     call.protocol = protocol if protocol.startswith("rest") else "rest-json"
 

@@ -65,8 +65,6 @@ class Moto:
 
         Raises AwsError for an operation that is not on the list, that moto has not, or in which it fails.
         """
-        if call.service == "s3" and _is_form_upload(environ):
-            call.operation = "PostObject"
         self._refuse(call, environ)
         environ["RAW_URI"] = environ.get("REQUEST_URI", "")  # moto reads percent-encoded keys from here
         started = []
@@ -141,13 +139,6 @@ def _joined(body) -> bytes:
     finally:
         if hasattr(body, "close"):
             body.close()
-
-
-def _is_form_upload(environ: dict) -> bool:
-    """Whether this is a browser-style POST upload, which botocore's model does not list."""
-    return environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_TYPE", "").startswith(
-        "multipart/form-data"
-    )
 
 
 def _without_html(call: calls.Call, status: str, headers: list, body):

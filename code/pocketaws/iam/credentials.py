@@ -4,12 +4,14 @@
 
 Every key stands for somebody here (identity.py), and the secret of one that was made elsewhere is not known.
 What can be said: the call was signed at another time than now; a session of AssumeRole is over; a user's key
-is Inactive; the secret is not that of a key that was made here.
+is Inactive, or its user gone; the secret is not that of a key that was made here; and, while policies count,
+nobody signed at all.
 
 Codes and words, read 2026-11: time, aws/aws-sdk-js issues 527 and 2565 (5 minutes) and S3's ErrorResponses
 (RequestTimeTooSkewed, 15 minutes); the others, "Common error types" of the IAM API reference and S3's
 ErrorResponses. JSON services say the same under other codes: UnrecognizedClientException,
-InvalidSignatureException, ExpiredTokenException, as public reports of their answers have it.
+InvalidSignatureException, ExpiredTokenException, MissingAuthenticationTokenException, as public reports of
+their answers have it.
 """
 
 import datetime
@@ -25,7 +27,7 @@ from moto.sts.models import sts_backends
 
 from pocketaws import calls
 from pocketaws.errors import AwsError
-from pocketaws.iam.identity import SESSIONS
+from pocketaws.iam.identity import is_service_key
 
 SKEW_S, SKEW_S3_S = 300, 900  # seconds that a signature may be off
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -51,6 +53,10 @@ UNKNOWN = {
     QUERY: ("InvalidClientTokenId", INVALID, 403),
     JSON: ("UnrecognizedClientException", INVALID, 400),
 }
+UNSIGNED = {  # of a query, what service it is for is not known unless it is signed: it counts as S3's
+    S3: ("AccessDenied", "Access Denied", 403),
+    JSON: ("MissingAuthenticationTokenException", "Missing Authentication Token", 403),
+}
 WRONG_SIGNATURE = {
     S3: ("SignatureDoesNotMatch", MISMATCH, 403),
     QUERY: ("SignatureDoesNotMatch", MISMATCH, 403),
@@ -61,28 +67,38 @@ WRONG_SIGNATURE = {
 def check(call: calls.Call, environ: dict, enforce: bool = False) -> None:
     """Raise AwsError for a call whose time, key or signature AWS would not take.
 
-    enforce   policies count: a key of AWS's form that was not made here, or was deleted, is nobody's
+    enforce   policies count: a key of AWS's form that was not made here, or was deleted, is nobody's, and
+              what is not signed is refused, save for the operations that nobody signs
     """
     kind = S3 if call.service == "s3" else QUERY if call.protocol in ("query", "ec2") else JSON
     signed_at = environ.get("HTTP_X_AMZ_DATE", "")
     if signed_at:
         _check_time(kind, signed_at)
+    if enforce and not _has_credentials(call, environ):
+        raise AwsError(*UNSIGNED[kind])
     account = get_account_id_from(call.access_key)
-    key = iam_backends[account]["aws"].access_keys.get(call.access_key)
+    backend = iam_backends[account]["aws"]
+    key = backend.access_keys.get(call.access_key)
     if key is None:
         if enforce and OF_AWS.fullmatch(call.access_key):
             raise AwsError(*UNKNOWN[kind])
         return
-    if key.status != "Active":
+    if key.status != "Active" or (key.user_name and key.user_name not in backend.users):
         raise AwsError(*UNKNOWN[kind])
+    if is_service_key(call.access_key):
+        return  # a service renews its sessions
     sessions = sts_backends[account]["aws"].assumed_roles
     session = next((each for each in reversed(sessions) if each.access_key_id == call.access_key), None)
-    if session is not None and session.session_name in SESSIONS.values():
-        return  # a service's own: it renews them
     if session is not None and utcnow() > session.expiration:
         raise AwsError(*EXPIRED[kind])
     if signed_at and not _is_signed_with(key.secret_access_key, call, environ):
         raise AwsError(*WRONG_SIGNATURE[kind])
+
+
+def _has_credentials(call: calls.Call, environ: dict) -> bool:
+    """Whether a call says who makes it: a key, Bedrock's API key, or a token in the request itself."""
+    by_header = environ.get("HTTP_AUTHORIZATION", "").startswith("Bearer ")
+    return bool(call.access_key) or by_header or call.operation in calls.UNSIGNED_ACTIONS
 
 
 def _check_time(kind: str, signed_at: str) -> None:
@@ -100,15 +116,14 @@ def _check_time(kind: str, signed_at: str) -> None:
     late = moment < now
     edge, sign, word = (now - limit, "-", "expired") if late else (now + limit, "+", "not yet current")
     than = "is now earlier than" if late else "is still later than"
-    text = f"Signature {word}: {signed_at} {than} {edge:{STAMP}} ({now:{STAMP}} {sign} {limit_s // 60} "
-    "min.)"
+    off = f"({now:{STAMP}} {sign} {limit_s // 60} min.)"
+    text = f"Signature {word}: {signed_at} {than} {edge:{STAMP}} {off}"
     code, _, status = WRONG_SIGNATURE[kind]
     raise AwsError(code, text, status)
 
 
 def _is_signed_with(secret: str, call: calls.Call, environ: dict) -> bool:
-    """Whether the Authorization header is what this secret gives. True for what is signed in another "
-    "way."""
+    """Whether the Authorization header is what this secret gives. True for what is signed in another way."""
     found = AUTHORIZATION.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
     if found is None or call.service == "s3" and "HTTP_X_AMZ_CONTENT_SHA256" not in environ:
         return True

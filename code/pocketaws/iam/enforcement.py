@@ -80,15 +80,16 @@ class Enforcement:
                     decision.explicit = verdict == "explicitDeny"
                     return
 
-        if call.operation == "AssumeRole" and not self._trusted(decision):
+        if call.operation == "AssumeRole" and not self._trusted(decision, always):
             decision.allowed, decision.refused = False, decision.asks[0]
 
     @staticmethod
-    def _trusted(decision: Decision) -> bool:
+    def _trusted(decision: Decision, keys: dict) -> bool:
         """Whether the role that is to be taken on lets this caller."""
-        role = resources.role(decision.principal.account, decision.asks[0].resource)
+        who, ask = decision.principal, decision.asks[0]
+        role = resources.role(who.account, ask.resource)
         return role is not None and policies.trusts_principal(
-            role.assume_role_policy_document, decision.principal.holder, decision.principal.account
+            role.assume_role_policy_document, who.holder, who.account, {**keys, **ask.keys}
         )
 
     def _resource_keys(self, ask: Ask) -> dict:

@@ -5,7 +5,7 @@
     a key that role_key() made            the role of a job, an endpoint or a customization
     any other, or none                    the account's root user
 
-moto (5.2.5) keeps users, roles and sessions; a signature is not checked, as everywhere in the local AWS.
+moto (5.2.5) keeps users, roles and sessions. Whether a key may be used at all: credentials.py.
 """
 
 import threading
@@ -75,6 +75,12 @@ def role_key(role_arn: str | None, service: str = "sagemaker") -> str:
             session = sts_backends[account]["aws"].assume_role("us-east-1", asked[1], role_arn, "", 3600, "")
             made = _keys[asked] = session.access_key_id
         return made
+
+
+def is_service_key(access_key: str) -> bool:
+    """Whether role_key() made this key."""
+    with _lock:
+        return access_key in _keys.values()
 
 
 def _user_arn(account: str, name: str) -> str:

@@ -82,8 +82,11 @@ def trusts(document: str, service: str, keys: dict | None = None) -> bool:
     return effects == {"Allow"}
 
 
-def trusts_principal(document: str, arn: str, account: str) -> bool:
-    """Whether a role's trust policy lets a user or role of its account take it on: by ARN or by account."""
+def trusts_principal(document: str, arn: str, account: str, keys: dict) -> bool:
+    """Whether a role's trust policy lets a user or role of its account take it on: by ARN or by account.
+
+    keys   {condition key, lower case: list of values} of the call
+    """
     names = {arn, account, f"arn:aws:iam::{account}:root", "*"}
     effects = set()
     for statement in statements(document):
@@ -91,7 +94,8 @@ def trusts_principal(document: str, arn: str, account: str) -> bool:
         given = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else as_list(principal)
         actions = as_list(statement.get("Action", []))
         if names & set(given) and any(wildcard_match(each, "sts:AssumeRole", True) for each in actions):
-            effects.add(statement["Effect"])
+            if not _unmet(statement.get("Condition", {}), keys):
+                effects.add(statement["Effect"])
     return effects == {"Allow"}
 
 

@@ -1,4 +1,4 @@
-"""The members of a request that IAM's decision needs, whoever answers it, without reading a long body."""
+"""The members of a request that IAM's decision needs, whoever answers it, without reading an object."""
 
 import io
 
@@ -7,7 +7,6 @@ from pocketaws.errors import AwsError
 from pocketaws.iam.actions.s3 import objects_of
 
 MODEL_CALLS = ("sagemaker-runtime", "bedrock-runtime")  # the path names the model; the body is the payload
-LONG = 1024 * 1024  # bytes: what is longer is not read twice
 
 
 def request_of(call: calls.Call, environ: dict) -> dict:
@@ -19,8 +18,6 @@ def request_of(call: calls.Call, environ: dict) -> dict:
         return _s3(call, environ)
     model = models.service_model(call.service).operation_model(call.operation)
     if call.service in MODEL_CALLS:
-        return _labels(call, model)
-    if int(environ.get("CONTENT_LENGTH") or 0) > LONG and call.service != "logs":
         return _labels(call, model)
     try:
         body = calls.read_body(environ)  # and put back, for who answers

@@ -10,6 +10,7 @@ calls.1.jsonl, in place of the one before, and a new one begins.
 """
 
 import json
+import logging
 import os
 import re
 import threading
@@ -20,6 +21,7 @@ from pathlib import Path
 from pocketaws.calls import Call
 from pocketaws.iam.enforcement import Decision
 
+log = logging.getLogger("pocketaws")
 MOST_BYTES = 20 * 1024**2
 MOST_COUNTS = 20_000  # different (principal, app, action, …) that are counted
 MOST_ASKS = 20  # of one call; DeleteObjects can have a thousand
@@ -45,7 +47,7 @@ class Record:
         self._counts: Counter = Counter()
 
     def note(self, call: Call, decision: Decision, app, status: int, error: str | None, ms: float) -> None:
-        """Add one call."""
+        """Add one call. A record that cannot be written fails no call: the log says so."""
         said = {True: "allowed", False: "denied", None: None}[decision.allowed]
         names = list(dict.fromkeys(ask.action for ask in decision.asks))
         line = {
@@ -63,7 +65,10 @@ class Record:
             "ms": round(ms, 1),
         }
         with self._lock:
-            self._write((json.dumps(line, ensure_ascii=False) + "\n").encode())
+            try:
+                self._write((json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
+            except OSError as err:
+                log.error("%s cannot be written: %s", self.path, err)
             self._calls += 1
             for name in names:
                 if len(self._counts) < MOST_COUNTS:
@@ -82,17 +87,19 @@ class Record:
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
+            self._close()
+
+    def _close(self) -> None:
+        file, self._file = self._file, None  # first: the number may soon be another file's
+        if file is not None:
+            os.close(file)
 
     def _write(self, data: bytes) -> None:
+        if self._file is not None and self._size > MOST_BYTES:
+            self._close()
+            self.path.replace(self.path.with_name("calls.1.jsonl"))
         if self._file is None:
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._size = os.fstat(self._file).st_size
-        elif self._size > MOST_BYTES:
-            os.close(self._file)
-            self.path.replace(self.path.with_name("calls.1.jsonl"))
-            self._file, self._size = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 0
         os.write(self._file, data)
         self._size += len(data)

@@ -84,7 +84,9 @@ def _named(account: str, kind: str, name: str, path: str | None = None) -> str:
 
 
 def _sts(operation: str, request: dict, place: Place):
-    return request.get("RoleArn", "*"), {}
+    given = {"sts:externalid": "ExternalId", "sts:rolesessionname": "RoleSessionName"}
+    keys = {key: [request[member]] for key, member in given.items() if member in request}
+    return request.get("RoleArn", "*"), keys
 
 
 def _logs(operation: str, request: dict, place: Place):

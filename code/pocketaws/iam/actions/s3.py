@@ -5,8 +5,8 @@ permissions for Amazon S3 API operations" of the S3 user guide
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html, 2026-11).
 """
 
-import re
 from urllib.parse import parse_qsl, unquote
+from xml.etree import ElementTree
 
 from pocketaws.iam.actions.ask import Ask, Place, tag_keys
 
@@ -130,18 +130,19 @@ def _keys(action: str, query: dict, headers: dict) -> dict:
 
 
 def objects_of(body: bytes) -> list[tuple[str, str | None]]:
-    """(key, version) of a DeleteObjects body, as far as it can be read."""
-    text = body.decode("utf-8", "replace")
+    """(key, version) of a DeleteObjects body; [] for one that is no XML."""
+    try:
+        every = ElementTree.fromstring(body).iter()
+    except ElementTree.ParseError:
+        return []
     found = []
-    for entry in re.findall(r"<Object>(.*?)</Object>", text, re.DOTALL):
-        key = re.search(r"<Key>(.*?)</Key>", entry, re.DOTALL)
-        version = re.search(r"<VersionId>(.*?)</VersionId>", entry, re.DOTALL)
-        if key:
-            found.append((_unescaped(key[1]), version[1] if version else None))
+    for entry in every:
+        if _local(entry) == "Object":
+            given = {_local(member): member.text or "" for member in entry}
+            found.append((given.get("Key", ""), given.get("VersionId")))
     return found
 
 
-def _unescaped(text: str) -> str:
-    for entity, plain in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&#13;", "\r")):
-        text = text.replace(entity, plain)
-    return text.replace("&amp;", "&")
+def _local(element) -> str:
+    """The name of an element without its namespace."""
+    return element.tag.rpartition("}")[2]
