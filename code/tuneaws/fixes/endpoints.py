@@ -1,5 +1,4 @@
-"""Models and endpoints: what is refused, why one does not come into service, what goes wrong in a "
-"request."""
+"""Models and endpoints: what is refused, why one is not InService, what goes wrong in a request."""
 
 from tuneaws.fixes.entry import Entry
 
@@ -12,9 +11,8 @@ LOG = "endpoints.log_lines(logs, name)"
 
 ROWS = (
     Entry("model-data-missing", "call", r"Could not find model data at (?P<uri>\S+?)\.?$",
-          "take the ModelArtifacts of the job that made it: buckets.list_objects shows what is there "
-          "instead of "
-          "{uri}",
+          "take the ModelArtifacts of the job that made it: buckets.list_objects shows what is there instead "
+          "of {uri}",
           "github.com/aws/amazon-sagemaker-examples issue 2264, 2026-11", code=INVALID),
     Entry("model-data-unreadable", "call", r"Could not access model data at (?P<uri>\S+?)\.( |$)",
           "put the archive into a bucket of the endpoint's region, and let the model's role read {uri}",
@@ -33,11 +31,10 @@ ROWS = (
           "take another name, or delete the {what} that has it: {arn}", REAL_TIME, code=INVALID),
     Entry("not-there", "call", r"Could not find (?P<what>model|endpoint|endpoint configuration|variant) \"",
           "list what there is in this region, endpoints.list_endpoints(sm, {{}}) for endpoints; the {what} "
-          "is "
-          "deleted, or in another region, or spelt otherwise", REAL_TIME, code=INVALID),
+          "is deleted, or in another region, or spelt otherwise", REAL_TIME, code=INVALID),
     Entry("endpoint-busy", "call", r"Cannot update in-progress endpoint",
-          "wait until it is InService, endpoints.watch(sm, logs, name), then ask "
-          "again", UPDATE, code=INVALID),
+          "wait until it is InService, endpoints.watch(sm, logs, name), then ask again",
+          UPDATE, code=INVALID),
     Entry("endpoint-failed", "call", r"DeleteEndpoint is the only operation",
           "delete it, endpoints.delete(sm, name), and deploy again", UPDATE, code=INVALID),
     Entry("same-config", "call", r"currently in use endpoint configuration",
@@ -67,8 +64,7 @@ ROWS = (
           'send ContentType="application/json", or write an input_fn that takes yours', OWN_CODE),
     Entry("model-refuses", "call", r"Received client error \((?P<status>4\d\d)\)",
           "read what the container says, err.response['OriginalMessage']: the request is wrong, or "
-          "inference.py "
-          "raised it, which the Hugging Face toolkit answers with 400 too", REAL_TIME),
+          "inference.py raised it, which the Hugging Face toolkit answers with 400 too", REAL_TIME),
     Entry("model-fails", "call", r"Received server error \((?P<status>\d+)\)",
           "read the container's log, " + LOG + ": inference.py raised an error in this request", REAL_TIME),
     # coming into service
@@ -77,17 +73,14 @@ ROWS = (
           "github.com/aws/deep-learning-containers pull request 569, 2026-11"),
     Entry("model-download", "job", r"Failed to download model data",
           "look whether the archive is still there, and whether the model's role may s3:GetObject it",
-          "github.com/aws-solutions-library-samples/fraud-detection-using-machine-learning issue 9, "
-          "2026-11"),
+          "github.com/aws-solutions-library-samples/fraud-detection-using-machine-learning issue 9, 2026-11"),
     Entry("image-not-here", "local", r"pocketaws runs no containers, so (?P<image>\S+) cannot run here\. "
           r"What it",
           "take one of AWS's Hugging Face, PyTorch, vLLM, TGI or LMI images and script mode here; other "
-          "images "
-          "run on AWS", "code/README.md of this course", free="with one of these it is free."),
+          "images run on AWS", "code/README.md of this course", free="with one of these it is free."),
     Entry("ping", "job", r"did not pass the ping health check",
-          "read the container's log, " + LOG + ": its last error stands at the end; a model that only "
-          "loads slowly "
-          "needs a longer ContainerStartupHealthCheckTimeoutInSeconds",
+          "read the container's log, " + LOG + ": its last error stands at the end; a model that only loads "
+          "slowly needs a longer ContainerStartupHealthCheckTimeoutInSeconds",
           "github.com/awslabs/llm-hosting-container issue 18, and " + OWN_CODE, general=True),
     # asynchronous
     Entry("async-input", "job", r"^s3://(?P<place>\S+) could not be read",

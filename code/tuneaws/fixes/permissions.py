@@ -6,8 +6,7 @@ DENIED = "AccessDenied|AccessDeniedException|UnauthorizedOperation|Authorization
 IAM_PAGE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html, 2026-11"
 ROLES_PAGE = "https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, 2026-11"
 BEDROCK_ROLE = (
-    "https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-iam-role.html, "
-    "2026-11"
+    "https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-iam-role.html, 2026-11"
 )
 MAY_NOT = r"is not authorized to perform: (?P<action>[\w:*-]+)( on resource: \"?(?P<resource>[^\s\"]+)\"?)?"
 
@@ -21,23 +20,20 @@ ROWS = (
     ),
     Entry(
         "explicit-deny", "call", MAY_NOT + r".* with an explicit deny",
-        "ask whoever manages the account: a policy forbids {action}, and no permission of yours lifts a "
-        "Deny",
+        "ask whoever manages the account: a policy forbids {action}, and no permission of yours lifts a Deny",
         IAM_PAGE, code=DENIED,
     ),
     Entry(
         "job-may-not-read", "job", r"AccessDenied|Access Denied|is not authorized to perform: "
         r"s3:|\b403\b.*Forbidden",
-        "allow the role that the job runs as s3:GetObject and s3:ListBucket on its data and s3:PutObject "
-        "on its "
-        "output: policies.execution_role writes the policy",
+        "allow the role that the job runs as s3:GetObject and s3:ListBucket on its data and s3:PutObject on "
+        "its output: policies.execution_role writes the policy",
         ROLES_PAGE,
     ),
     Entry(
         "may-not", "call", MAY_NOT,
         "have {action} allowed to your user or role: refusals.policy_for({action!r}, {resource!r}) is the "
-        "policy "
-        "for whoever manages the account",
+        "policy for whoever manages the account",
         IAM_PAGE, code=DENIED,
     ),
     Entry(
@@ -68,8 +64,7 @@ ROWS = (
     Entry(
         "no-such-role", "call", r"[Rr]ole (with name )?\S* ?(cannot be found|not found)",
         "make it, roles.ensure_role(session.client('iam')), or name one that is there",
-        "https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html, "
-        "2026-11", code="NoSuchEntity",
+        "https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html, 2026-11", code="NoSuchEntity",
     ),
     Entry(
         "role-is-there", "call", r"Role with name (?P<role>\S+) already exists",

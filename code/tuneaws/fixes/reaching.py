@@ -16,8 +16,7 @@ ROWS = (
     Entry(
         "local-aws-hung-up", "local", r"(closed before|timeout on|connect to "
         r"proxy).*\"http://(127\.0\.0\.1|localhost)",
-        "run the cell again; if it stays so, run connect() again: it starts the local AWS where it has "
-        "ended",
+        "run the cell again; if it stays so, run connect() again: it starts the local AWS where it has ended",
         BOTOCORE, code="ConnectionClosedError|ProxyConnectionError|ConnectTimeoutError",
     ),
     Entry(
@@ -36,15 +35,13 @@ ROWS = (
         SSO, code="NoCredentialsError",
     ),
     Entry(
-        "half-credentials", "call", r"Partial credentials found in (?P<place>[\w-]+), missing: "
-        r"(?P<name>\w+)",
+        "half-credentials", "call", r"Partial credentials found in (?P<place>[\w-]+), missing: (?P<name>\w+)",
         "give {name} too, or unset both parts of the key in {place} and log in with `aws sso login`",
         BOTOCORE, code="PartialCredentialsError",
     ),
     Entry(
         "no-profile", "call", r"The config profile \((?P<name>[^)]*)\) could not be found",
-        "put a profile of ~/.aws/config into AWS_PROFILE instead of {name!r}: `aws configure "
-        "list-profiles`",
+        "put a profile of ~/.aws/config into AWS_PROFILE instead of {name!r}: `aws configure list-profiles`",
         BOTOCORE, code="ProfileNotFound",
     ),
     Entry(
@@ -60,8 +57,7 @@ ROWS = (
     Entry(
         "clock", "call", r"Signature expired|Signature not yet current|difference between the request time "
         r"and",
-        "set this machine's clock: AWS refuses what was signed more than 5 (S3: 15) minutes off its own "
-        "time",
+        "set this machine's clock: AWS refuses what was signed more than 5 (S3: 15) minutes off its own time",
         "https://github.com/aws/aws-sdk-js/issues/527 and S3's ErrorResponses page, 2026-11",
         code="InvalidSignatureException|SignatureDoesNotMatch|RequestTimeTooSkewed|RequestExpired|AccessDenied",
     ),
@@ -71,8 +67,7 @@ ROWS = (
         COMMON, code="SignatureDoesNotMatch|InvalidSignatureException",
     ),
     Entry(
-        "token-over", "call", r"security token included in the request is expired|provided token has "
-        r"expired",
+        "token-over", "call", r"security token included in the request is expired|provided token has expired",
         "log in again, `aws sso login`; in Studio restart the kernel",
         COMMON, code="ExpiredToken|ExpiredTokenException|RequestExpired",
     ),
@@ -98,8 +93,7 @@ ROWS = (
     ),
     Entry(
         "local-fault", "local", r"The local AWS \(pocketaws\) failed in (?P<what>[\w -]+)",
-        "read the end of pocketaws.log in its home (session.home): {what} met a fault of its own, or a "
-        "file "
+        "read the end of pocketaws.log in its home (session.home): {what} met a fault of its own, or a file "
         "there that it can't read",
         "code/README.md of this course", code="InternalFailure",
     ),

@@ -8,14 +8,12 @@ NAMES = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules
 ROWS = (
     Entry(
         "uri-as-bucket", "call", r"Invalid bucket name \"(?P<name>s3:/[^\"]*)\"",
-        'give the name alone: Bucket="my-bucket", Key="a/b.txt"; buckets.split_uri({name!r}) takes one '
-        'apart',
+        'give the name alone: Bucket="my-bucket", Key="a/b.txt"; buckets.split_uri({name!r}) takes one apart',
         NAMES, code="ParamValidationError", service="s3",
     ),
     Entry(
         "bucket-name", "call", r"Invalid bucket name|The specified bucket is not valid",
-        "take 3 to 63 lower-case letters, digits and hyphens; session.bucket_name(project) makes a good "
-        "one",
+        "take 3 to 63 lower-case letters, digits and hyphens; session.bucket_name(project) makes a good one",
         NAMES, code="ParamValidationError|InvalidBucketName", service="s3",
     ),
     Entry(
@@ -30,8 +28,7 @@ ROWS = (
     ),
     Entry(
         "bucket-is-yours", "call", r".*",
-        "go on and use it, it is yours already; buckets.ensure_bucket makes a bucket only when there is "
-        "none",
+        "go on and use it, it is yours already; buckets.ensure_bucket makes a bucket only when there is none",
         ERRORS, code="BucketAlreadyOwnedByYou",
     ),
     Entry(
@@ -49,21 +46,18 @@ ROWS = (
     Entry(
         "no-such-key", "call", r".*",
         "look what is there, buckets.list_objects(s3, bucket, prefix): a key is the whole path, and upper "
-        "and "
-        "lower case differ",
+        "and lower case differ",
         ERRORS, code="NoSuchKey",
     ),
     Entry(
         "head-404", "call", r"Not Found",
-        "look what is there, buckets.list_objects(s3, bucket, prefix): the bucket or the key of this "
-        "request is "
-        "not",
+        "look what is there, buckets.list_objects(s3, bucket, prefix): the bucket or the key of this request "
+        "is not",
         ERRORS, code="404", service="s3",
     ),
     Entry(
         "head-403", "call", r"Forbidden",
-        "check the bucket's name, it may be somebody else's, and have s3:ListBucket and s3:GetObject "
-        "allowed",
+        "check the bucket's name, it may be somebody else's, and have s3:ListBucket and s3:GetObject allowed",
         "https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html, 2026-11",
         code="403", service="s3",
     ),
