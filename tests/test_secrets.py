@@ -79,9 +79,10 @@ def test_a_token_in_a_request_is_not_sent_whoever_sends_it(member, text, monkeyp
     calls.install(boto, calls.Facts("aws", "us-east-1", "123456789012", "", None))
     sm = boto.client("sagemaker", endpoint_url="http://127.0.0.1:9")  # nothing listens: sending it would fail
     request = {"TrainingJobName": "a", "AlgorithmSpecification": {"TrainingInputMode": "File"},
-               "RoleArn": "r" * 30,
-               "OutputDataConfig": {"S3OutputPath": "s3://b/"}, "StoppingCondition": {},
-               "ResourceConfig": {"VolumeSizeInGB": 1}, member: {"hf": text}}
+               "RoleArn": "r" * 30, "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+               "OutputDataConfig": {"S3OutputPath": "s3://b/"},
+               "ResourceConfig": {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
+               member: {"hf": text}}
     with pytest.raises(TokenInRequest, match=f"{member}.hf holds") as refused:
         sm.create_training_job(**request)
     assert "keep_token" in str(refused.value) and text not in str(refused.value)
