@@ -300,17 +300,21 @@ def archive(s3, key: str, folder: str) -> dict:
             "ModelArtifacts": {"S3ModelArtifacts": f"s3://learner/{key}"}}  # fmt: skip
 
 
+def bills(bedrock, tags: dict) -> list:
+    return [bedrock_models.billing_row(bedrock, thing) for thing in bedrock_models.find(bedrock, tags)]
+
+
 @pytest.fixture(scope="module")
 def qwen(aws) -> SimpleNamespace:
     """A training job's merged model, imported; its config.json says Qwen2.
 
-    .uri, where it was staged; .arn; .row of still_billing(); .cold, what the first question was told
+    .uri, where it was staged; .arn; .row of billing_row(); .cold, what the first question was told
     """
     job = archive(aws.s3, "job/model.tar.gz", "merged/")
     uri = bedrock_models.stage(aws.s3, job, "s3://learner/import/one")
     job = bedrock_models.import_model(aws.bedrock, "tuneaws-imported", aws.import_role(), uri, TAGS)
     arn = bedrock_models.wait(aws.bedrock, job, show=False)["importedModelArn"]
-    rows = bedrock_models.still_billing(aws.bedrock, TAGS)
+    rows = bills(aws.bedrock, TAGS)
     (row,) = [row for row in rows if row["what"] == "imported model"]
     with pytest.raises(BedrockModelError) as cold:
         bedrock_models.invoke(aws.runtime, arn, CHAT, max_tokens=5, retry_s=0)
@@ -383,7 +387,7 @@ def test_what_is_there_is_listed_with_its_price_and_deleted_in_the_order_that_aw
     arn = bedrock_models.deploy(aws.bedrock, model, "end-tuned", tags, ttl_s=3600)
     bedrock_models.provision(aws.bedrock, model, "end-fast", tags=tags, yes=True)
     bedrock_models.wait(aws.bedrock, arn, show=False)
-    rows = bedrock_models.still_billing(aws.bedrock, tags)
+    rows = bills(aws.bedrock, tags)
     assert [row["what"] for row in rows] == ["deployment", "provisioned throughput", "custom model"]
     assert [row["USD a month"] for row in rows] == [0.0, None, 1.95]
     with pytest.raises(ClientError, match="ConflictException"):

@@ -14,7 +14,7 @@ from costs_aid import ACCOUNT, GPU, configured, session_for
 from local_server import TRUST
 from training_api import request_for
 from tuneaws import costs
-from tuneaws.costs import billing, book, report, settling, showing, spent
+from tuneaws.costs import billing, book, on_aws_only, report, settling, showing, spent
 from tuneaws.endpoints import requests
 
 ANA = [{"Key": "course", "Value": "costs-test"}, {"Key": "learner", "Value": "ana"},
@@ -51,7 +51,8 @@ def full(gateway):
     names |= {"custom model": tuned.request["customModelName"], "customization job": tuned.name}
     gateway.bedrock.create_custom_model_deployment(
         modelDeploymentName="costs-deployed", modelArn=tuned.output_model_arn, tags=ANA_BELOW)
-    names["deployment"] = "costs-deployed"
+    names["deployment"] = names["secret"] = "costs-deployed"
+    gateway.client("secretsmanager").create_secret(Name="costs-deployed", SecretString="x", Tags=ANA)
     return names
 
 
@@ -86,16 +87,41 @@ def with_bucket(session, cfg):
 
 def test_each_thing_that_bills_is_listed_with_its_price_its_learner_and_its_end(full, paid):
     rows = {row["what"]: row for row in costs.still_billing(paid, paid.cfg)}
-    kinds = ["training job", "warm pool", "endpoint", "deployment", "custom model", "under 1 MB in S3,"]
-    assert list(rows) == kinds
-    for what in ("training job", "warm pool", "endpoint", "custom model", "deployment"):
+    assert list(rows) == ["training job", "warm pool", "endpoint", "deployment", "custom model",
+                          "under 1 MB in S3,", "secret"]
+    for what in ("training job", "warm pool", "endpoint", "custom model", "deployment", "secret"):
         assert rows[what]["name"] == full[what]
         assert (rows[what]["learner"], rows[what]["lesson"]) == ("ana", "04_x")
     hourly = {what: row["USD/h"] for what, row in rows.items() if row["USD/h"]}
     assert hourly == pytest.approx(dict.fromkeys(["training job", "warm pool", "endpoint"], 1.408))
     assert rows["custom model"]["USD/month"] == 1.95 and rows["deployment"]["USD/month"] == 0
+    assert rows["secret"]["USD/month"] == 0.4
     assert rows["endpoint"]["end it with"] == f"endpoints.delete(sm, {full['endpoint']!r})"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", rows["endpoint"]["since"])
+
+
+def test_managed_mlflow_is_listed_until_it_is_deleted_or_stopped_its_price_not_known(paid):
+    """There is none in local: what AWS answers is written here."""
+    at = datetime(2026, 11, 22, tzinfo=timezone.utc)
+    start = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server"
+    given = {"list_mlflow_apps": [], "list_mlflow_tracking_servers": [
+        {"TrackingServerName": name, "TrackingServerArn": f"{start}/{name}", "CreationTime": at,
+         "TrackingServerStatus": status}
+        for name, status in (("ours", "Created"), ("idle", "Stopped"), ("theirs", "Created"))]}
+    heads = {"list_mlflow_apps": "Summaries", "list_mlflow_tracking_servers": "TrackingServerSummaries",
+             "list_tags": "Tags"}
+
+    def pages(name, asked):
+        found = given.get(name, [] if asked.get("ResourceArn", "").endswith("theirs") else ANA)
+        return [{heads[name]: found}]
+
+    sm = SimpleNamespace(get_paginator=lambda name: SimpleNamespace(
+        paginate=lambda **asked: pages(name, asked)))
+    place = billing.Place(paid, paid.cfg.project.tags, None, "us-east-1", "b")
+    (row,) = on_aws_only.mlflow(SimpleNamespace(session=paid, client=lambda name: sm, row=place.row,
+                                                ours=place.ours))
+    assert (row["name"], row["USD/h"], row["learner"]) == ("ours", None, "ana")
+    assert row["end it with"] == f"tracking.delete(session, '{start}/ours')"
 
 
 def test_in_local_it_costs_nothing_and_the_list_price_has_a_column_that_says_so(full, local):
@@ -332,6 +358,13 @@ def test_a_budget_tells_at_50_80_and_100_percent_and_is_made_anew_the_second_tim
     costs.show_budget(local, local.cfg)
     assert "20.00 USD a month for the whole account; so far 0.00 USD" in capsys.readouterr().out
     assert costs.delete_budget(local, local.cfg) and not costs.delete_budget(local, local.cfg)
+
+
+def test_a_budget_of_that_name_that_is_not_the_courses_stays(local):
+    costs.set_budget(local, configured("local", **{"project.tags": {"course": "theirs"}}), "c@example.com")
+    with pytest.raises(ValueError, match="(?s)'costs' without the course's tags.*project.name"):
+        costs.set_budget(local, local.cfg, "ana@example.com")
+    assert costs.delete_budget(local, configured("local", **{"project.tags": {"course": "theirs"}}))
 
 
 def test_a_budget_without_an_address_is_refused_and_one_by_tag_filters(local):

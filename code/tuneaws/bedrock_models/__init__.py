@@ -6,7 +6,7 @@
     bedrock_models.wait(bedrock, arn)
     answer = bedrock_models.converse(runtime, arn, messages)
     report = evaluate({"tuned": bedrock_models.generator(runtime, arn)}, rows, cfg.prompt)
-    bedrock_models.still_billing(bedrock, tags)
+    bedrock_models.find(bedrock, tags)
     bedrock_models.delete_all(bedrock, tags)
 
     requests   every request as a plain dict, to print
@@ -22,15 +22,7 @@ boto3 and the standard library; no PyTorch, no SageMaker SDK.
 
 from tuneaws.bedrock_models.costs import AnswerPrice, best_price, seen_price, throughput_cost
 from tuneaws.bedrock_models.deploying import deploy, describe, keep, provision, wait
-from tuneaws.bedrock_models.end import (
-    billing_row,
-    delete,
-    delete_all,
-    delete_expired,
-    find,
-    still_billing,
-    time_left,
-)
+from tuneaws.bedrock_models.end import billing_row, delete, delete_all, delete_expired, find, time_left
 from tuneaws.bedrock_models.errors import BedrockModelError
 from tuneaws.bedrock_models.importing import import_model, stage, upload
 from tuneaws.bedrock_models.requests import (
@@ -45,5 +37,5 @@ from tuneaws.bedrock_models.use import Answer, Chat, converse, generator, invoke
 __all__ = ["Answer", "AnswerPrice", "BedrockModelError", "Chat", "best_price", "billing_row", "converse",
            "converse_request", "delete", "delete_all", "delete_expired", "deploy", "deployment_request",
            "describe", "find", "generator", "import_model", "import_request", "invoke", "invoke_request",
-           "keep", "provision", "runtime_client", "seen_price", "stage", "still_billing", "stream",
-           "throughput_cost", "throughput_request", "time_left", "upload", "wait"]
+           "keep", "provision", "runtime_client", "seen_price", "stage", "stream", "throughput_cost",
+           "throughput_request", "time_left", "upload", "wait"]

@@ -1,6 +1,6 @@
 """What there is, what it bills, and how it ends: in the order that AWS wants, looked after that it is gone.
 
-    table(still_billing(bedrock, {"course": "tuneaws"}))
+    table([billing_row(bedrock, thing) for thing in find(bedrock, {"course": "tuneaws"})])
     delete(bedrock, deployment_arn)
     delete_all(bedrock, {"course": "tuneaws"})
 
@@ -84,17 +84,12 @@ def find(bedrock, tags: dict) -> list:
     return found
 
 
-def still_billing(bedrock, tags: dict) -> list:
-    """One row for each thing that is there: what it bills on AWS, by the hour and by the month.
+def billing_row(bedrock, thing: Thing) -> dict:
+    """What one of find()'s things bills on AWS, by the hour and by the month.
 
     "USD a month" counts 730 hours, nothing asked; None: the price is not known here. In local nothing is
-    paid, and the columns say what it would be.
+    paid, and the columns say what it would be. costs.still_billing() has these rows with all that bills.
     """
-    return [billing_row(bedrock, thing) for thing in find(bedrock, tags)]
-
-
-def billing_row(bedrock, thing: Thing) -> dict:
-    """The row of still_billing() for one of find()'s things."""
     hour, month, bills = 0.0, 0.0, ""
     if thing.kind == "deployment":
         bills = "tokens, when it is asked; nothing otherwise"

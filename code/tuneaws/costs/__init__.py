@@ -4,7 +4,7 @@
     costs.show_ledger(session, cfg)             # what the course made, and what it has cost so far
     costs.set_budget(session, cfg)              # AWS writes an e-mail at 50, 80 and 100 %
 
-    billing, showing                        what bills right now, by the course's tags
+    billing, on_aws_only, showing           what bills right now, by the course's tags
     book, things, settling, spent           the ledger: the file of the calls, and what AWS says of each
     worst_case, worst_*, asking, guard      before each call that bills, on aws: shown, held to the budgets
     rates, budgets, report                  prices an hour; AWS Budgets; the page by learner and lesson

@@ -3,8 +3,8 @@
     rows = still_billing(session, cfg)
     seen = look(session, cfg)       # the same, and what could not be seen: seen.rows, seen.unseen
 
-by the hour   training jobs, warm pools, endpoints, provisioned throughput on Bedrock
-by the month  models kept on Bedrock, bytes in S3
+by the hour   training jobs, warm pools, endpoints, provisioned throughput on Bedrock, managed MLflow
+by the month  models kept on Bedrock, bytes in S3, secrets
 when asked    deployments on Bedrock; a customization job bills its tokens when it ends
 
 A tuning job is listed without a price: the training jobs that it launched carry its tags
@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tuneaws import bedrock_models, buckets
 from tuneaws.bedrock_client import tags_of as bedrock_tags
+from tuneaws.costs import on_aws_only
 from tuneaws.costs.rates import Rates, storage_month
 from tuneaws.endpoints import life
 
@@ -85,7 +86,8 @@ def look(session, cfg) -> Seen:
         try:
             seen.rows += source(place)
         except ClientError as err:
-            seen.unseen.append(f"{what}: {err.response['Error']['Code']}")
+            code = err.response["Error"]["Code"]
+            seen.unseen += [f"{what}: {code}"] if code != "NotImplemented" else []  # no such thing is there
         except BotoCoreError as err:
             seen.unseen.append(f"{what}: {err}")
     return seen
@@ -237,5 +239,6 @@ def now() -> datetime:
 SOURCES: dict[str, Callable] = {
     "training jobs": _training_jobs, "warm pools": _warm_pools, "tuning jobs": _tuning_jobs,
     "endpoints": _endpoints, "models on Bedrock": _bedrock_models,
-    "customization jobs": _customization_jobs, "buckets": _buckets,
+    "customization jobs": _customization_jobs, "buckets": _buckets, "MLflow": on_aws_only.mlflow,
+    "secrets": on_aws_only.secrets,
 }

@@ -28,7 +28,7 @@ def set_budget(session, cfg, email: str | None = None, by_tag: bool = False) -> 
 
     email   who is told; None: alert_email of the configuration
     by_tag  count only what carries the course's tags, once they are cost allocation tags
-    Raises  ValueError without an address; botocore's errors pass through
+    Raises  ValueError without an address, or if a budget of that name is not the course's; botocore's errors
     """
     email = email or cfg.alert_email
     if not email:
@@ -77,13 +77,19 @@ def show_budget(session, cfg) -> None:
 
 
 def delete_budget(session, cfg) -> bool:
-    """Delete the course's budget; False when there was none."""
-    try:
-        _client(session).delete_budget(AccountId=session.account, BudgetName=cfg.project.name)
-    except ClientError as err:
-        if err.response["Error"]["Code"] == "NotFoundException":
-            return False
-        raise
+    """Delete the course's budget; False when there was none.
+
+    Raises  ValueError if the budget of that name does not carry the course's tags
+    """
+    if _found(session, cfg) is None:
+        return False
+    name, client = cfg.project.name, _client(session)
+    arn = f"arn:aws:budgets::{session.account}:budget/{name}"
+    found = client.list_tags_for_resource(ResourceARN=arn)["ResourceTags"]
+    if not cfg.project.tags.items() <= {tag["Key"]: tag["Value"] for tag in found}.items():
+        raise ValueError(f"there is a budget {name!r} without the course's tags: it is left as it is.\n"
+                         "Fix: another project.name in config.yaml")
+    client.delete_budget(AccountId=session.account, BudgetName=name)
     return True
 
 

@@ -87,7 +87,7 @@ def _throughput(params: dict, asker: Asker) -> Worst:
 
 def _import(params: dict, asker: Asker) -> Worst:
     return Worst(costs.IMPORTED_UNIT_MONTH, "a month of storage of one unit; asking it bills, too",
-                 "delete what you no longer need: bedrock_models.still_billing()")
+                 "delete what you no longer need: costs.show_still_billing(session, cfg)")
 
 
 def tokens_at_most(params: dict, model_id: str) -> tuple:
