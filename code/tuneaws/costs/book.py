@@ -148,7 +148,7 @@ def _machines(params: dict) -> dict:
     found = [[one["InstanceType"], one.get("InstanceCount", one.get("InitialInstanceCount", 1))]
              for one in ones if "InstanceType" in one]
     if found:
-        return {"machines": found, "type": ", ".join(kind for kind, _ in found),
+        return {"machines": found, "type": ", ".join(dict.fromkeys(kind for kind, _ in found)),
                 "count": sum(count for _, count in found)}
     return {"config": params["EndpointConfigName"]} if "EndpointName" in params else {}
 

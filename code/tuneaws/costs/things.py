@@ -116,7 +116,7 @@ def _gone(place, entries: list) -> Iterator[dict]:
 def _row(what, name, created, tags, machines, ended, seconds, hour) -> dict:
     """A row of the ledger. hour: USD of all machines together."""
     return {"created": _minute(created), "what": what, "name": name,
-            "type": ", ".join(kind for kind, _ in machines) or None,
+            "type": ", ".join(dict.fromkeys(kind for kind, _ in machines)) or None,
             "count": sum(count for _, count in machines) or None, "learner": tags.get("learner"),
             "lesson": tags.get("lesson"), "ended": _minute(ended),
             "seconds": None if seconds is None else round(seconds),
