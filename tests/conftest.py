@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
+import botocore.session
 import psutil
 import pytest
 from botocore.config import Config
@@ -32,6 +33,11 @@ os.environ.update(
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     AWS_EC2_METADATA_DISABLED="true",
     HF_HUB_OFFLINE="1",
+)
+# One reader of AWS's models for all sessions of a run: each session would read them anew, 0.1 s a client.
+_MODELS = botocore.session.Session().get_component("data_loader")
+botocore.session.Session._register_data_loader = lambda session: session.register_component(
+    "data_loader", _MODELS
 )
 # Before PyTorch is imported: its threads sleep while they wait. By default they spin, and on a machine with
 # other work tests that compute in this process took five times as long.
