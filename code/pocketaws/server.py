@@ -33,9 +33,7 @@ class StartError(Exception):
     """The local AWS cannot start; the message is for the user."""
 
 
-def main(
-    home: Path, port: int, region: str, keep_jobs: bool = False, enforce_iam: bool = False
-) -> int:
+def main(home: Path, port: int, region: str, keep_jobs: bool = False, enforce_iam: bool = False) -> int:
     """Run a local AWS until SIGINT, SIGTERM or the terminal's end; returns the exit status.
 
     Prints one line, AWS_ENDPOINT_URL=http://127.0.0.1:PORT, once requests are answered.

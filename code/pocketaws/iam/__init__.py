@@ -1,1 +1,1 @@
-"""The IAM operations that moto lacks."""
+"""Who calls, may they, and the record of it; and the operations of IAM and STS that moto lacks."""

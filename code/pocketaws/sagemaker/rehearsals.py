@@ -15,7 +15,6 @@ BillableTimeInSeconds of a spot job is its TrainingTimeInSeconds "after Spot dis
 is AWS says only afterwards, so here it is what the file says, and none without it.
 """
 
-
 from pocketaws.errors import AwsError
 from pocketaws.home_files import read_json
 
