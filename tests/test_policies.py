@@ -133,6 +133,13 @@ def test_names_of_the_project_and_regions_reach_the_arns():
     assert "arn:aws:s3:::mine/*" in text and "123456789012" not in text
 
 
+def test_an_instructor_of_a_project_of_another_name_may_make_the_two_roles_too():
+    made = policies.instructor(ACCOUNT, REGION, name="myco")["Statement"]
+    (creating,) = [one["Resource"] for one in made if "iam:CreateRole" in one["Action"]]
+    assert creating == [f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in
+                        ("myco*", "tuneaws-sagemaker", "tuneaws-bedrock")]
+
+
 def test_trust_names_the_service_and_this_account():
     for service in ("sagemaker", "bedrock"):
         for one in policies.trust(service, ACCOUNT, REGION)["Statement"]:
