@@ -4,7 +4,8 @@
     budget_usd allows 2.00. Nothing was sent.
 
 The helpers that start things show their price themselves. This is for the calls that do not go through them:
-a raw boto3 cell, the SageMaker SDK, your own code with a session's clients.
+a raw boto3 cell, the SageMaker SDK, your own code with a session's clients. It knows the calls of SageMaker
+and Bedrock that bill (worst_case.BILLS); of other services, such as EC2, it knows nothing.
 
     budget_usd        what one step may cost at worst
     total_budget_usd  what the course may cost together: what the ledger has, and this call at its worst
