@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import boto3
 import pytest
 from hosting_aid import ECHO, IMAGE, tiny_archive
 from tuneaws import config, endpoints, registry
@@ -59,7 +60,8 @@ def test_versions_are_counted_and_listed_with_their_metrics(local_aws, sm, bucke
 def test_only_an_approved_version_is_deployed(local_aws, role_arn, sm, bucket, container, group, capsys):
     arn = registry.register(sm, group, container, {"rouge1": 40.0}, TAGS)
     cfg = config.load(**{"project.tags": {"course": "tuneaws-registry-test"}})
-    session = SimpleNamespace(where="local", region="us-east-1", role_arn=role_arn, client=local_aws.client)
+    session = SimpleNamespace(where="local", region="us-east-1", role_arn=role_arn, client=local_aws.client,
+                              boto=boto3.Session(), url=local_aws.url)
     with pytest.raises(EndpointError, match="(?s)is PendingManualApproval.*registry.approve"):
         endpoints.deploy_version(cfg, session, arn, "by-version")
     with pytest.raises(RegistryError, match="none of the 1 versions of summaries is approved"):

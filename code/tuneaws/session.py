@@ -252,6 +252,7 @@ def _connect_aws(region, role_arn) -> Session:
     except boto_errors.BotoCoreError as err:
         fix = "check the network, or `aws sso login`"
         raise _no_session(f"AWS can't be reached: {err}", err, fix) from err
+    os.environ.update(environment.role_variables())
     return Session("aws", boto.region_name, caller["Account"], boto, caller["Arn"], role_arn=role_arn)
 
 

@@ -5,7 +5,7 @@
     doctor.ready(checks)
 
 The same in a terminal: `make doctor`, or `python code/doctor.py --where aws --lessons 00-05 --json`.
-It reads, and starts nothing that bills; in local it starts the local AWS, which is free.
+It reads, and starts nothing that bills; in local it starts the local AWS and makes the role of its jobs.
 """
 
 from tuneaws.doctor.check import Check

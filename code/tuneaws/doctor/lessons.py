@@ -13,8 +13,8 @@ TRAINING, ENDPOINT, SERVING, BEDROCK, TORCH_HERE = "training", "endpoint", "serv
 # serves is named, and where a model runs beside you.
 PARTS = {
     TRAINING: ("04", "05", "06", "07", "08", "09", "10", "11", "12", "16"),
-    ENDPOINT: ("10", "12"),
-    SERVING: ("10", "11", "12"),
+    ENDPOINT: ("10", "12", "17"),
+    SERVING: ("10", "11", "12", "17"),
     BEDROCK: ("13", "14", "15", "16"),
     TORCH_HERE: ("03", "04", "11"),
 }
