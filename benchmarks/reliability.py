@@ -130,7 +130,7 @@ def faults(course: Course, lesson: str, seed: int, known: dict) -> dict:
     made = inventory.new(before, inventory.take(course.client()))
     return {"run": outcome(result), "made": made, "calls": counted["calls"], "faults": counted["faults"],
             "failed": counted["failed"], "lost": missing(made, known["made"]),
-            **compared(made, known["made"], {})}  # fmt: skip
+            **compared(made, known["made"])}  # fmt: skip
 
 
 def kills(course: Course, lesson: str, seed: int, known: dict) -> dict:
@@ -156,7 +156,7 @@ def kills(course: Course, lesson: str, seed: int, known: dict) -> dict:
     reasons = {name: inventory.why_failed(client, name) for name in failed}
     return {"killed_at_s": round(seen["at_s"], 1), "first": outcome(first), "run": outcome(second),
             "lost": lost, "unended": unended, "made": made, "reasons": reasons,
-            **compared(made, known["made"], reasons)}  # fmt: skip
+            **compared(made, known["made"])}  # fmt: skip
 
 
 def _kill_at(course: Course, client, moment_s: float, ended: threading.Event, seen: dict) -> None:
@@ -168,19 +168,17 @@ def _kill_at(course: Course, client, moment_s: float, ended: threading.Event, se
     seen["at_s"] = time.monotonic() - started
 
 
-def compared(made: dict, wanted: dict, reasons: dict) -> dict:
+def compared(made: dict, wanted: dict) -> dict:
     """What a disturbed lesson made beyond what an undisturbed one makes.
 
-    twice  {kind: jobs more}, without those that ended with pocketaws, which did not run to their end
+    twice  {kind: completed jobs more}; what was stopped or failed did not run to its end
     left   {kind: things more}
     """
-    cut = {name for name, reason in reasons.items() if inventory.KILLED in reason}
     twice = {}
     for kind in inventory.JOBS:
-        ran = [name for name in made.get(kind, {}) if f"{kind} {name}" not in cut]
-        more = len(ran) - len(wanted.get(kind, {}))
-        if more > 0:
-            twice[kind] = more
+        ran, enough = (list(jobs.get(kind, {}).values()).count("Completed") for jobs in (made, wanted))
+        if ran > enough:
+            twice[kind] = ran - enough
     usual = inventory.things_of(wanted)
     left = {kind: count - usual.get(kind, 0) for kind, count in inventory.things_of(made).items()}
     return {"twice": twice, "left": {kind: more for kind, more in left.items() if more > 0}}

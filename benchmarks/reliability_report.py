@@ -7,7 +7,8 @@ from pathlib import Path
 import inventory
 
 NOTES = (
-    "- **run twice**: jobs more than an undisturbed lesson runs, without those that ended with pocketaws.",
+    "- **run twice**: completed jobs more than an undisturbed lesson has. A job that is to be stopped or to "
+    "fail, as in lessons 05 and 14, is started by the second run too.",
     "- **lost**: jobs that a finished lesson should have run and has not, that were there before the kill "
     "and are not after it, or that say for ever that they run.",
     "- **left over**: models, endpoints, configurations, versions, experiments, deployments, buckets, roles "

@@ -180,7 +180,7 @@ def test_a_faulty_loop_of_creates_through_tuneaws_makes_no_duplicates(aws, prepa
     before, deployed = {name: count(plain, name, {}) for name in kinds}, len(aws.hosting.calls)
     group, container = new_name("group"), model_request(aws)["PrimaryContainer"]
     aws.state.faults.set({"one_in": 4, "seed": 11})
-    for _ in range(rounds):
+    for turn in range(rounds):
         send.create_training_job(sm, request_for(aws))
         name = new_name("endpoint")
         sm.create_model(**model_request(aws, ModelName=name))
@@ -189,7 +189,7 @@ def test_a_faulty_loop_of_creates_through_tuneaws_makes_no_duplicates(aws, prepa
         sm.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
         sm.create_endpoint(EndpointName=name, EndpointConfigName=name)
         aws.end_all()  # quotas count what runs
-        registry.register(sm, group, container, {"rouge1": 1.0}, tags)
+        registry.register(sm, group, container, {"rouge1": turn}, tags)
         roles.ensure_role(iam, new_name("role"), tags)
         bucket = buckets.ensure_bucket(s3, new_name("bucket"), "us-east-1", tags)
         s3.upload_fileobj(io.BytesIO(b"x" * SIZE), bucket, "rows.jsonl")

@@ -2,12 +2,14 @@
 
 import contextlib
 import functools
+import json
 from types import SimpleNamespace
 
 import pytest
 from bedrock_api import BedrockApi
+from local_server import until
 from training_api import TrainingApi, channel, request_for
-from tuneaws import bedrock_models, once
+from tuneaws import bedrock_models, once, variants
 
 CODE = {"train.py": "print(1)"}
 
@@ -75,6 +77,39 @@ def test_another_byte_of_the_data_or_the_code_another_machine_or_another_lesson_
     s3.put_object(Bucket="learner", Key=f"uploads/two/{name}/a.jsonl", Body=b"{ }")
     keys.append(once.made_of(s3, asked, code))
     assert len(set(keys)) == len(keys) == 6
+
+
+def test_where_the_data_and_the_packed_code_lie_does_not_matter(aws):
+    s3 = session(aws).client("s3")
+    first, other = request(aws, "uploads/there"), request(aws, "uploads/elsewhere")
+    for each in (first, other):
+        submitted = f"s3://learner/code/{each['TrainingJobName']}/source.tar.gz"
+        each["HyperParameters"] = {once.CODE: json.dumps(submitted), "epochs": "1"}
+    other["TrainingJobName"] += "-local"
+    assert once.made_of(s3, first, "code") == once.made_of(s3, other, "code")
+    other["HyperParameters"]["epochs"] = "2"
+    assert once.made_of(s3, first, "code") != once.made_of(s3, other, "code")
+
+
+def test_a_tuning_job_is_found_while_it_runs_and_begun_again_once_it_was_stopped(aws, source, capsys):
+    asked = request(aws, "uploads/tuning")
+    asked["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "eval:loss", "Regex": "loss=([0-9.]+)"}]
+    price, space = SimpleNamespace(usd_per_hour=1.0), {"learning_rate": [1e-3, 2e-3]}
+
+    def search(name: str, cap_usd: float = 5, **more) -> str:
+        tuning = variants.tuning_request(asked, name, space, max_jobs=1, parallel=1)
+        return once.search(session(aws), tuning, source, price, cap_usd, **more)
+
+    with pytest.raises(variants.CapError):
+        search("dear", cap_usd=0.01)
+    assert search("one") == "one" == search("two")
+    assert "one does this already" in capsys.readouterr().out
+    aws.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="one")
+    until(lambda: aws.state.tuning_jobs.find("one", "us-east-1", aws.state.account).launched(), 20)
+    aws.end_all()
+    assert aws.state.tuning_jobs.find("one", "us-east-1", aws.state.account).ended.wait(20)
+    assert search("two") == "two" and search("three", again=True) == "three"
+    aws.end_all()
 
 
 def test_an_estimator_is_given_the_job_that_has_run_and_keeps_its_own_tags(aws, source):

@@ -40,6 +40,8 @@ def test_versions_are_counted_and_listed_with_their_metrics(local_aws, sm, bucke
     first = registry.register(sm, group, container, {"rouge1": 40.0, "rows": 200}, TAGS)
     second = registry.register(sm, group, container, {"rouge1": 43.5, "rows": 200}, s3=s3, bucket=bucket)
     assert "registered summaries version 2: PendingManualApproval" in capsys.readouterr().out
+    same = registry.register(sm, group, container, {"rouge1": 43.5, "rows": 200}, s3=s3, bucket=bucket)
+    assert same == second and "version 2 is this already" in capsys.readouterr().out
     rows = registry.versions(sm, group)
     assert [(row["version"], row["rouge1"], row["approval"]) for row in rows] == [
         (2, "43.5", "PendingManualApproval"), (1, "40", "PendingManualApproval")]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from tuneaws import environment, raw_jobs, training_jobs
+from tuneaws import environment, once, raw_jobs, training_jobs
 from tuneaws.buckets import split_uri
 from tuneaws.estimator.request import encode
 
@@ -20,13 +20,15 @@ WIDTH = 78
 STAND_IN = "ml.m5.large"  # a CPU, which this machine is at least; a quota on a GPU type does not count here
 
 
-def run_local(request: dict, session, because=None, hyperparameters: dict | None = None, home=None) -> dict:
+def run_local(request: dict, session, because=None, hyperparameters: dict | None = None, home=None,
+              source_dir=None) -> dict:
     """Run a request in the local AWS, under a banner that says where; return its description.
 
     session          where the request was made: its S3 is read for the channels and the code
     because          why it runs here, such as a refusals.JobRefused
     hyperparameters  values that differ in local, such as a base model that is on this machine
     home             folder of the local AWS; None: the one that runs, or <course>/.pocketaws
+    source_dir       what the code was packed from; given, a job that has run already is not run again
     Raises           training_jobs.JobError if the job fails here too. Costs nothing; on AWS S3 is read, which
                      costs cents for gigabytes
     """
@@ -41,9 +43,9 @@ def run_local(request: dict, session, because=None, hyperparameters: dict | None
             copied = copy_inputs(source_s3, local.client("s3"), sent, local.region)
             print(f"copied {copied} objects from your S3")
         sm, logs = local.client("sagemaker"), local.client("logs")
-        raw_jobs.start(sm, sent)
-        job = raw_jobs.finish(sm, training_jobs.watch(sm, logs, sent["TrainingJobName"]))
-        banner(f"{sent['TrainingJobName']} ran on THIS MACHINE, in local. AWS has not run it")
+        name = once.start(local, sent, source_dir) if source_dir else raw_jobs.start(sm, sent)
+        job = raw_jobs.finish(sm, training_jobs.watch(sm, logs, name))
+        banner(f"{name} ran on THIS MACHINE, in local. AWS has not run it")
         return job
     finally:
         if not already:

@@ -2,13 +2,15 @@
 
     name = once.fit(session, estimator, channels)          # for estimator.fit(channels, wait=False)
     name = once.start(session, request, SOURCE_DIR)        # for raw_jobs.start(sm, request)
+    name = once.search(session, request, SOURCE_DIR, price, cap_usd)     # for variants.start_tuning(…)
     job = once.tune(session, request)                      # for bedrock_jobs.start(bedrock, request)
     arn = once.bring_in(session, import_request)           # for bedrock_models.import_model(…)
 
 Whatever was killed in between, the kernel or the local AWS: a job that has completed is not run again, one
 that still runs is the one to watch, one that failed or was stopped is run anew under a new name. Jobs are
 told apart by a tag, `made-of`: the hash of the request without its names, and of the bytes of the code and
-the data. Tags are part of the request: another lesson's job, or another learner's, is another job.
+the data, wherever they lie. Tags are part of the request: another lesson's job, or another learner's, is
+another job.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from tuneaws.runs.hashes import folder_hash
 
 TAG = "made-of"
 DONE_OR_RUNS = ("Completed", "InProgress")
-NAMES = ("TrainingJobName", "jobName", "customModelName", "importedModelName")
+NAMES = ("TrainingJobName", "HyperParameterTuningJobName", "jobName", "customModelName", "importedModelName")
+CODE = "sagemaker_submit_directory"  # where the packed code lies
 LENGTH = 16  # hexadecimal digits: no two of a billion jobs share them
 
 
@@ -68,11 +71,26 @@ def start(session, request: dict, source_dir, again: bool = False) -> str:
 
     key = made_of(session.client("s3"), request, folder_hash(Path(source_dir))["sha256"])
     found = None if again else find(session, key)
-    if found:
-        return found
+    if not found:
+        raw_jobs.start(session.client("sagemaker"), _tagged(request, key, "Tags"))
+    return found or request["TrainingJobName"]
+
+
+def search(session, request: dict, source_dir, price, cap_usd: float, again: bool = False) -> str:
+    """Send a CreateHyperParameterTuningJob unless its tuning job has run or runs; return its name.
+
+    source_dir       the folder that the jobs' code was packed from
+    price, cap_usd   as for variants.start_tuning(), whose errors are raised
+    """
+    from tuneaws import variants
+
+    key = made_of(session.client("s3"), request, folder_hash(Path(source_dir))["sha256"])
     sm = session.client("sagemaker")
-    raw_jobs.start(sm, {**request, "Tags": [*request.get("Tags", []), {"Key": TAG, "Value": key}]})
-    return request["TrainingJobName"]
+    for status in () if again else DONE_OR_RUNS:
+        for name in variants.find_tuning(sm, {TAG: key}, status):
+            _say(name, status)
+            return name
+    return variants.start_tuning(sm, _tagged(request, key, "Tags"), price, cap_usd)
 
 
 def tune(session, request: dict, again: bool = False) -> dict:
@@ -106,8 +124,9 @@ def bring_in(session, request: dict, again: bool = False) -> str:
     return send(bedrock, "create_model_import_job", _tagged(request, key), request["jobName"])["jobArn"]
 
 
-def _tagged(request: dict, key: str) -> dict:
-    return {**request, "jobTags": [*request.get("jobTags", []), {"key": TAG, "value": key}]}
+def _tagged(request: dict, key: str, member: str = "jobTags") -> dict:
+    tag = {"Key": TAG, "Value": key} if member == "Tags" else {"key": TAG, "value": key}
+    return {**request, member: [*request.get(member, []), tag]}
 
 
 def _imported_is_there(bedrock, arn: str) -> bool:
@@ -134,20 +153,24 @@ def find(session, key: str) -> str | None:
 def made_of(s3, request: dict, code: str = "") -> str:
     """The hash of what decides a job's result, for its tag.
 
-    request  CreateTrainingJob, CreateModelCustomizationJob or CreateModelImportJob; its names may stand in
-             addresses, too
+    request  CreateTrainingJob, CreateHyperParameterTuningJob, CreateModelCustomizationJob or
+             CreateModelImportJob; its names may stand in addresses, too
     code     what tells the code apart: the hash of its folder
     """
     asked = copy.deepcopy(request)
     names = [asked.pop(name, "") for name in NAMES]
-    for name in ("CheckpointConfig", "clientRequestToken"):  # of its own for each job
-        asked.pop(name, None)
-    places = [each["DataSource"]["S3DataSource"]["S3Uri"] for each in asked.get("InputDataConfig", [])
+    asked.pop("clientRequestToken", None)
+    training = asked.get("TrainingJobDefinition", asked)
+    training.pop("CheckpointConfig", None)  # of its own for each job
+    for each in ("HyperParameters", "StaticHyperParameters"):
+        training.get(each, {}).pop(CODE, None)
+    places = [each["DataSource"]["S3DataSource"] for each in training.get("InputDataConfig", [])
               if "S3DataSource" in each["DataSource"]]  # fmt: skip
-    places += [asked[name]["s3Uri"] for name in ("trainingDataConfig",) if name in asked]
-    places += [asked["modelDataSource"]["s3DataSource"]["s3Uri"]] if "modelDataSource" in asked else []
-    places += [each["s3Uri"] for each in asked.get("validationDataConfig", {}).get("validators", [])]
-    text = json.dumps([asked, code, [_contents(s3, uri) for uri in places]], sort_keys=True, default=str)
+    places += [asked[name] for name in ("trainingDataConfig",) if name in asked]
+    places += [asked["modelDataSource"]["s3DataSource"]] if "modelDataSource" in asked else []
+    places += asked.get("validationDataConfig", {}).get("validators", [])
+    uris = [place.pop("S3Uri", None) or place.pop("s3Uri") for place in places]
+    text = json.dumps([asked, code, [_contents(s3, uri) for uri in uris]], sort_keys=True, default=str)
     for name in filter(None, names):
         text = text.replace(name, "")
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]

@@ -85,9 +85,16 @@ def register(sm, group: str, container: dict, metrics: dict | None = None, tags:
 
     metrics     {name: number}, such as the report's metrics()
     s3, bucket  given, the metrics also go there as a file, and the version points to it
-    Its status is PendingManualApproval until approve() or reject(). Raises RegistryError if it can't be made.
+    What the group's newest version is already (container, metrics, description) is not registered again: its
+    ARN is returned. A new version is PendingManualApproval until approve() or reject(). Raises RegistryError
+    if it can't be made.
     """
     ensure_group(sm, group, tags)
+    already = _newest_if_same(sm, group, version_request(group, container, metrics, None, description))
+    if already:
+        version, status = already["ModelPackageVersion"], already["ModelApprovalStatus"]
+        print(f"{group} version {version} is this already: {status}")
+        return already["ModelPackageArn"]
     uri = upload_metrics(s3, bucket, group, metrics) if metrics and s3 and bucket else None
     request = version_request(group, container, metrics, uri, description)
     arn = sm.create_model_package(**request)["ModelPackageArn"]
@@ -101,6 +108,23 @@ def register(sm, group: str, container: dict, metrics: dict | None = None, tags:
                             "Fix: is the image in your region, and the archive in S3?")
     print(f"registered {group} version {found['ModelPackageVersion']}: {found['ModelApprovalStatus']}")
     return arn
+
+
+def _newest_if_same(sm, group: str, request: dict) -> dict | None:
+    """The description of the group's newest version if it is what the request would make."""
+    page = sm.list_model_packages(ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending",
+                                  ModelPackageType="Versioned", MaxResults=1)
+    for summary in page["ModelPackageSummaryList"]:
+        found = sm.describe_model_package(ModelPackageName=summary["ModelPackageArn"])
+        there = found["InferenceSpecification"]["Containers"]
+        wanted = request["InferenceSpecification"]["Containers"]
+        same = len(there) == len(wanted) and all(
+            {key: one.get(key) for key in asked} == asked for one, asked in zip(there, wanted, strict=True))
+        about = ("CustomerMetadataProperties", "ModelPackageDescription")
+        if same and found["ModelPackageStatus"] != "Failed" and all(
+                found.get(key) == request.get(key) for key in about):
+            return found
+    return None
 
 
 def versions(sm, group: str, metrics: tuple = ()) -> list:

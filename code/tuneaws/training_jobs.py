@@ -37,7 +37,8 @@ def find(sm, tags: dict, status: str | None = None, limit: int = 100) -> list:
     wanted = {"StatusEquals": status} if status else {}
     pages = sm.get_paginator("list_training_jobs").paginate(
         SortBy="CreationTime", SortOrder="Descending", PaginationConfig={"MaxItems": limit}, **wanted)
-    return [job for page in pages for job in page["TrainingJobSummaries"] if _carries(sm, job, tags)]
+    jobs = [job for page in pages for job in page["TrainingJobSummaries"]]
+    return [job for job in jobs if carries(sm, job["TrainingJobArn"], tags)]
 
 
 def newest(sm, tags: dict, status: str | None = "Completed", run_first: str = TRAIN_FIRST) -> dict:
@@ -51,17 +52,18 @@ def newest(sm, tags: dict, status: str | None = "Completed", run_first: str = TR
         SortBy="CreationTime", SortOrder="Descending", PaginationConfig={"MaxItems": 100}, **wanted)
     for page in pages:
         for job in page["TrainingJobSummaries"]:
-            if _carries(sm, job, tags):
+            if carries(sm, job["TrainingJobArn"], tags):
                 return sm.describe_training_job(TrainingJobName=job["TrainingJobName"])
     shown = ", ".join(f"{key}={value}" for key, value in tags.items())
     kind = f"{status.lower()} training job" if status else "training job"
     raise JobError(f"there is no {kind} with the tags {shown}.\nFix: {run_first}")
 
 
-def _carries(sm, job: dict, tags: dict) -> bool:
+def carries(sm, arn: str, tags: dict) -> bool:
+    """Whether something of SageMaker's carries all these tags."""
     if not tags:
         return True
-    pages = sm.get_paginator("list_tags").paginate(ResourceArn=job["TrainingJobArn"])
+    pages = sm.get_paginator("list_tags").paginate(ResourceArn=arn)
     there = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
     return all(there.get(key) == value for key, value in tags.items())
 

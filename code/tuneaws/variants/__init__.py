@@ -14,9 +14,16 @@ from tuneaws.variants.course import price_of, search_from
 from tuneaws.variants.planning import Search
 from tuneaws.variants.searching import CapError, preview, run
 from tuneaws.variants.spaces import choice, grid, log_uniform, random, uniform, whole
-from tuneaws.variants.tuning import start_tuning, tuning_request, tuning_results, upload_code, watch_tuning
+from tuneaws.variants.tuning import (
+    find_tuning,
+    start_tuning,
+    tuning_request,
+    tuning_results,
+    upload_code,
+    watch_tuning,
+)
 from tuneaws.variants.views import best, hyperparameters, plot, table
 
-__all__ = ["CapError", "Search", "best", "choice", "grid", "hyperparameters", "log_uniform", "plot",
-           "preview", "price_of", "random", "run", "search_from", "start_tuning", "table", "tuning_request",
-           "tuning_results", "uniform", "upload_code", "watch_tuning", "whole"]
+__all__ = ["CapError", "Search", "best", "choice", "find_tuning", "grid", "hyperparameters", "log_uniform",
+           "plot", "preview", "price_of", "random", "run", "search_from", "start_tuning", "table",
+           "tuning_request", "tuning_results", "uniform", "upload_code", "watch_tuning", "whole"]

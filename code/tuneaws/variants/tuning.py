@@ -147,6 +147,19 @@ def start_tuning(sm, request: dict, price: prices.Price, cap_usd: float) -> str:
     return request["HyperParameterTuningJobName"]
 
 
+def find_tuning(sm, tags: dict, status: str, limit: int = 100) -> list[str]:
+    """The names of the tuning jobs that carry all `tags` and stand so, newest first.
+
+    limit  look at no more than so many of the account's newest; the tags of each are one request
+    """
+    pages = sm.get_paginator("list_hyper_parameter_tuning_jobs").paginate(
+        SortBy="CreationTime", SortOrder="Descending", StatusEquals=status,
+        PaginationConfig={"MaxItems": limit})
+    jobs = [job for page in pages for job in page["HyperParameterTuningJobSummaries"]]
+    return [job["HyperParameterTuningJobName"] for job in jobs
+            if training_jobs.carries(sm, job["HyperParameterTuningJobArn"], tags)]
+
+
 def watch_tuning(sm, name: str, poll_s: float = 1.0) -> dict:
     """Print a line for each change until the tuning job has ended; return its description.
 
