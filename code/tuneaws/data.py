@@ -1,6 +1,6 @@
 """From rows to what a training job reads: clean, one prompt, one frozen test set, JSONL, S3.
 
-    rows = read_rows("../shared/data/samsum")
+    rows = read_rows("my/rows")
     rows, report = clean(rows)                  # print(report) says what was dropped and why
     splits = split(rows, 3200, 200, 200, seed=7)
     write_jsonl((build_messages(row, prompt) for row in splits["train"]), "train.jsonl")
