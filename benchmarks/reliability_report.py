@@ -105,7 +105,7 @@ def _several(counts: dict) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "0"
 
 
-def _words(error: str, most: int = 90) -> str:
+def _words(error: str, most: int = 200) -> str:
     """The fix in a message, or its first line where it has none."""
     lines = [line.strip() for line in error.strip().splitlines()] or [""]
     said = next((line for line in lines if line.startswith("Fix:")), lines[0]).replace("|", "\\|")
