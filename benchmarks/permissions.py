@@ -7,14 +7,16 @@
 Each lesson runs as the learner of code/course_learner.py on one fresh local AWS that enforces policies: the
 generated ones, less every action that has made no lesson fail yet. Where it fails, IAM's message names the
 one action that it lacks: that one is put back, the cell runs again, and so on. So each action that a lesson
-cannot do without fails one, by itself. What is refused without a lesson failing, or never asked for, has its
-reason in the table. That the whole policies are enough is tested by tests/test_lessons.py.
+cannot do without fails one, by itself. What one refusal keeps from being asked for is tried in a second round:
+there only what nobody asked for is missing. What is refused without a lesson failing, or never asked for, has
+its reason in the table. That the whole policies are enough is tested by tests/test_lessons.py.
 What was seen is kept in build/permissions/. Writes benchmarks/permissions.md, tuneaws/policies/lessons.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -92,28 +94,33 @@ class Account:
 
 
 def try_lessons(account: Account, out: Path, deadline: float, only: str | None = None) -> None:
-    """Run each lesson without the actions that made no lesson fail yet; put each back where it is missed."""
+    """Run each lesson without the actions that made no lesson fail yet; put each back where it is missed.
+
+    Then once more, without those that no lesson asked for: a lesson that may not list buckets asks nothing
+    about one.
+    """
     import lesson_files
 
     ran, removals = record.load(out / "lessons.json", {}), record.load(out / "removals.json", {})
     everything = {f"{policy} {action}" for policy, document in account.documents.items()
                   for action in record.actions(document)}
-    for path in lesson_files.find_lessons(ROOT / "notebooks", only):
+    enough = {"first": ("failed",), "second": ("failed", "went on")}
+    for tried, path in itertools.product(enough, lesson_files.find_lessons(ROOT / "notebooks", only)):
         name, began = path.stem, record.stamp()
-        if ran.get(name, {}).get("tried") or time.monotonic() > deadline:
+        if tried in ran.get(name, {}) or time.monotonic() > deadline:
             continue
-        missing = {key for key in everything if removals.get(key, {}).get("outcome") != "failed"}
+        missing = {key for key in everything if removals.get(key, {}).get("outcome") not in enough[tried]}
         seen, trouble = permissions_removal.without(account, name, missing, GIVEN.get(name, {}))
         for key, found in seen.items():
             if found["outcome"] == "failed" or removals.get(key, {}).get("outcome") != "went on":
                 removals[key] = found
-        ran[name] = {"began": began, "ended": record.stamp(), "tried": True,
-                     "status": "failed" if trouble else "passed", "error": trouble}  # fmt: skip
+        took = record.seconds_between(began, record.stamp())
+        ran.setdefault(name, {})[tried] = {"status": "failed" if trouble else "passed", "error": trouble,
+                                           "seconds": took}  # fmt: skip
         record.save(out / "removals.json", removals)
         record.save(out / "lessons.json", ran)
         failures = sum(found["outcome"] == "failed" for found in seen.values())
-        took = record.seconds_between(began, ran[name]["ended"])
-        print(f"{name:32} failed {failures:2} times, {took:6.1f} s {trouble[:120]}", flush=True)
+        print(f"{tried:6} {name:32} failed {failures:2} times, {took:6.1f} s {trouble[:120]}", flush=True)
     account.put(account.documents)
 
 

@@ -16,7 +16,8 @@ HEAD = """# The course's permissions, tried one by one
 Written by `python benchmarks/permissions.py`; `python code/write_policies.py` writes the policies themselves.
 Each lesson ran as a learner on a local AWS that enforces policies and records every call: the generated
 policies, less every action that had made no lesson fail yet. Where a lesson failed, the error named the one
-action that was missing; that one was put back, and the cell ran again.
+action that was missing; that one was put back, and the cell ran again. A second round lacked only what
+nobody had asked for in the first: a lesson that may not list buckets asks nothing about one.
 """
 POLICIES = {
     "learner": "Learner", "execution_role": "SageMaker execution role", "bedrock_role": "Bedrock role",
@@ -59,12 +60,12 @@ def table(asked: dict) -> str:
 
 def page(asked: dict, removals: dict, ran: dict, counted: dict) -> str:
     """The whole page."""
-    passed = [name for name, one in ran.items() if one["status"] == "passed"]
+    rounds = [one["status"] for name in ran for one in ran[name].values()]
     tried = {key: one for key, one in removals.items() if key in asked}
     granted = sum(len(grants(which)) for which in POLICIES)
     outcomes = Counter(one["outcome"] for one in tried.values())
     facts = [
-        f"- {len(passed)} of {len(ran)} lessons went to their end",
+        f"- {len(ran)} lessons, {rounds.count('passed')} of {len(rounds)} runs of them went to their end",
         f"- {counted['all']:,} calls recorded: " + ", ".join(
             f"{counted.get(which, 0):,} {word}" for which, word in
             [("learner", "by the learner"), ("execution_role", "as the execution role"),

@@ -15,7 +15,8 @@ import permissions_record as record  # noqa: E402
 
 LEARNER = "arn:aws:iam::123456789012:user/learner"
 JOB = "arn:aws:sts::123456789012:assumed-role/tuneaws-sagemaker/SageMaker"
-LESSONS = {"04_a": {"status": "passed"}, "05_b": {"status": "failed"}}
+LESSONS = {"04_a": {"first": {"status": "passed"}, "second": {"status": "passed"}},
+           "05_b": {"first": {"status": "failed"}}}  # fmt: skip
 
 
 def line(at, principal, *actions, app=None, refused=None):
@@ -71,7 +72,7 @@ def test_the_page_counts_what_was_asked_for_and_what_failed(home):
     asked = record.asked(home)
     removals = {"learner s3:ListBucket": {"outcome": "failed", "lesson": "04_a", "cell": 3, "error": ""}}
     text = page.page(asked, removals, LESSONS, page.calls(home))
-    assert "- 1 of 2 lessons went to their end" in text
+    assert "- 2 lessons, 2 of 3 runs of them went to their end" in text
     assert "- 6 calls recorded: 3 by the learner, 2 as the execution role" in text
     assert "3 asked for\n- of these 1 made a lesson fail when they were missing, and 2 were refused" in text
     assert "| s3:ListBucket | 04 | 2 | lesson 04 fails in code cell 3 |" in text
