@@ -7,9 +7,9 @@
 Each lesson runs as the learner of code/course_learner.py on one fresh local AWS that enforces policies: the
 generated ones, less every action that has made no lesson fail yet. Where it fails, IAM's message names the
 one action that it lacks: that one is put back, the cell runs again, and so on. So each action that a lesson
-cannot do without fails one, by itself. What one refusal keeps from being asked for is tried in a second round:
-there only what nobody asked for is missing. What is refused without a lesson failing, or never asked for, has
-its reason in the table. That the whole policies are enough is tested by tests/test_lessons.py.
+cannot do without fails one, by itself. What one refusal keeps from being asked for is tried in a second
+round: there only what nobody asked for is missing. What is refused without a lesson failing, or never asked
+for, has its reason in the table. That the whole policies are enough is tested by tests/test_lessons.py.
 What was seen is kept in build/permissions/. Writes benchmarks/permissions.md, tuneaws/policies/lessons.json.
 """
 

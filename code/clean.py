@@ -146,7 +146,10 @@ def agreed(going: list, folders: list, args: argparse.Namespace) -> bool:
     except (EOFError, KeyboardInterrupt):
         said = ""
         print()
-    return said.strip().lower() in ("y", "yes")
+    yes = said.strip().lower() in ("y", "yes")
+    if not yes:
+        print("nothing was deleted")
+    return yes
 
 
 def delete(going: list, where: tuple, args: argparse.Namespace) -> int:

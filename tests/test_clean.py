@@ -88,7 +88,9 @@ def test_a_person_is_asked(on_aws, account, monkeypatch, answer, deleted, capsys
     monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
     endpoint(account, "script-asked")
     assert on_aws() == (0 if deleted else 1)
-    assert "Delete 3 things? It cannot be undone. [y/N]" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Delete 3 things? It cannot be undone. [y/N]" in said
+    assert ("nothing was deleted" in said) is not deleted
     assert there(account) == (set() if deleted else {"script-asked"})
 
 
