@@ -34,11 +34,16 @@ REASONS = {  # instead of that
 
 def write(out: Path, home: Path, root: Path) -> None:
     """Write the page and the lessons' table from what was seen."""
-    asked, removals = record.load(out / "asked.json", {}), record.load(out / "removals.json", {})
+    asked, removals = granted(record.load(out / "asked.json", {})), record.load(out / "removals.json", {})
     ran = record.load(out / "lessons.json", {})
     text = page(asked, removals, ran, calls(home))
     (root / "benchmarks" / "permissions.md").write_text(text, encoding="utf-8")
     (root / "code" / "tuneaws" / "policies" / "lessons.json").write_text(table(asked), encoding="utf-8")
+
+
+def granted(asked: dict) -> dict:
+    """What a policy has, of what was asked for: a role that may not be read is taken for one to be mended."""
+    return {key: uses for key, uses in asked.items() if key.split(" ")[1] in grants(key.split(" ")[0])}
 
 
 def calls(home: Path) -> dict:
@@ -62,7 +67,7 @@ def page(asked: dict, removals: dict, ran: dict, counted: dict) -> str:
     """The whole page."""
     rounds = [one["status"] for name in ran for one in ran[name].values()]
     tried = {key: one for key, one in removals.items() if key in asked}
-    granted = sum(len(grants(which)) for which in POLICIES)
+    given = sum(len(grants(which)) for which in POLICIES)
     outcomes = Counter(one["outcome"] for one in tried.values())
     facts = [
         f"- {len(ran)} lessons, {rounds.count('passed')} of {len(rounds)} runs of them went to their end",
@@ -70,7 +75,7 @@ def page(asked: dict, removals: dict, ran: dict, counted: dict) -> str:
             f"{counted.get(which, 0):,} {word}" for which, word in
             [("learner", "by the learner"), ("execution_role", "as the execution role"),
              ("bedrock_role", "as the Bedrock role"), ("root", "by the set-up, as root")]),
-        f"- {granted} actions in the three policies, {len(asked)} asked for",
+        f"- {given} actions in the three policies, {len(asked)} asked for",
         f"- of these {outcomes['failed']} made a lesson fail when they were missing, and "
         f"{len(asked) - outcomes['failed']} were refused without a lesson failing",
     ]

@@ -60,6 +60,11 @@ def test_the_table_of_lessons_has_an_action_a_line():
     assert page.table(asked).count("\n") == 3
 
 
+def test_what_no_policy_has_is_no_lesson_s_need():
+    asked = {"learner iam:PutRolePolicy": {"14_a": 1}, "learner s3:ListBucket": {"14_a": 1}}
+    assert list(page.granted(asked)) == ["learner s3:ListBucket"]
+
+
 def test_each_action_says_what_happens_without_it():
     seen = {"outcome": "failed", "lesson": "04_a", "cell": 9, "error": "AccessDenied"}
     assert page.without("", {"04_a": 1}, seen) == "lesson 04 fails in code cell 9"

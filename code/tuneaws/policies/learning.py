@@ -17,7 +17,7 @@ BUCKET = on("bucket", """
     s3:GetBucketPublicAccessBlock s3:PutBucketPublicAccessBlock s3:GetEncryptionConfiguration
     s3:PutEncryptionConfiguration
 """) + (
-    Grant("s3:GetBucketLocation", ("bucket",), why=AWS_ONLY + "HeadBucket may not say the region"),
+    Grant("s3:GetBucketLocation", ("bucket",), why=CLEAN + "which region a bucket is in"),
     Grant("s3:ListAllMyBuckets", why=CLEAN + "looks for buckets with the course's tag"),
     Grant("s3:ListBucketMultipartUploads", ("bucket",), why=CLEAN + "unfinished uploads bill too"),
     Grant("s3:DeleteBucket", ("bucket",), why=CLEAN + "with --buckets"),
