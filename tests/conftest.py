@@ -36,8 +36,15 @@ os.environ.update(
 )
 # One reader of AWS's models for all sessions of a run: each session would read them anew, 0.1 s a client.
 _MODELS = botocore.session.Session().get_component("data_loader")
-botocore.session.Session._register_data_loader = lambda session: session.register_component(
-    "data_loader", _MODELS
+
+
+def _the_one_loader(session):
+    session.get_config_variable("data_path")  # as botocore does here: a profile that is not there is an error
+    return _MODELS
+
+
+botocore.session.Session._register_data_loader = lambda session: session._components.lazy_register_component(
+    "data_loader", lambda: _the_one_loader(session)
 )
 # Before PyTorch is imported: its threads sleep while they wait. By default they spin, and on a machine with
 # other work tests that compute in this process took five times as long.
