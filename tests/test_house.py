@@ -78,7 +78,7 @@ def test_rows_py_takes_only_what_reads_from_the_container():
     assert taken and all(name.startswith(allowed) for name in taken), taken
 
 
-def test_only_session_py_starts_pocketaws():
+def test_only_local_aws_py_starts_pocketaws():
     """It starts it as a program; nothing imports it, which the test above holds."""
     starting = {
         path.name
@@ -86,7 +86,7 @@ def test_only_session_py_starts_pocketaws():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.List) and "'-m', 'pocketaws'" in ast.unparse(node)
     }
-    assert starting == {"session.py"}
+    assert starting == {"local_aws.py"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from tuneaws import environment, roles, session
+from tuneaws import environment, local_aws, roles, session
 from tuneaws.session import SessionError, connect, stop_local
 
 CODE = Path(__file__).resolve().parents[1] / "code"
@@ -38,7 +38,7 @@ def fake_pocketaws(tmp_path, monkeypatch):
         package.mkdir(parents=True)
         (package / "__init__.py").write_text("")
         (package / "__main__.py").write_text(textwrap.dedent(program))
-        monkeypatch.setattr(session, "CODE", tmp_path / "code")
+        monkeypatch.setattr(local_aws, "CODE", tmp_path / "code")
         return tmp_path / "home"
 
     return install
@@ -252,7 +252,7 @@ def test_a_local_aws_that_dies_at_once_is_explained_with_the_end_of_its_log(fake
 
 
 def test_a_local_aws_that_never_answers_is_ended_and_explained(fake_pocketaws, monkeypatch):
-    monkeypatch.setattr(session, "START_WITHIN_S", 1)
+    monkeypatch.setattr(local_aws, "START_WITHIN_S", 1)
     home = fake_pocketaws("""
         import os, pathlib, signal, sys
         home = pathlib.Path(sys.argv[sys.argv.index("--home") + 1])
@@ -281,11 +281,11 @@ HANGS = """
 
 
 def test_a_local_aws_that_runs_but_does_not_answer_is_named_and_can_be_stopped(fake_pocketaws, monkeypatch):
-    monkeypatch.setattr(session, "START_WITHIN_S", 1)
-    monkeypatch.setattr(session, "ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr(local_aws, "START_WITHIN_S", 1)
+    monkeypatch.setattr(local_aws, "ANSWER_WITHIN_S", 0.2)
     home = fake_pocketaws(HANGS)
     command = [sys.executable, "-m", "pocketaws", "--home", str(home)]
-    with subprocess.Popen(command, cwd=session.CODE, stdout=subprocess.PIPE, text=True) as hung:
+    with subprocess.Popen(command, cwd=local_aws.CODE, stdout=subprocess.PIPE, text=True) as hung:
         try:
             assert hung.stdout.readline() == "ready\n"
             with pytest.raises(SessionError, match=f"(?s)does not answer.*{hung.pid}.*stop_local"):
@@ -363,7 +363,7 @@ def test_a_local_aws_that_was_killed_is_started_again_with_what_it_had_where_its
     s3.create_bucket(Bucket="kept")
     info = json.loads((home / "server.json").read_text())
     os.kill(info["pid"], 9)
-    session._children.pop(home).wait(30)
+    local_aws._children.pop(home).wait(30)
     assert (home / "server.json").exists()
     second = connect("local")  # the environment knows the home
     assert (second.home, second.url) == (home, first.url)

@@ -1,7 +1,7 @@
 """tuneaws: the course's helpers, each a small module that can be copied out.
 
     config         one YAML file -> frozen, checked values          (config_reader)
-    session        connect(where="local" | "aws") -> clients        (environment, roles)
+    session        connect(where="local" | "aws") -> clients        (environment, roles, local_aws)
     buckets        a bucket that is yours, encrypted, private, tagged
     data           rows -> cleaned -> chat messages -> JSONL -> S3  (rows, cleaning, handover)
                    any file or folder -> training JSONL: data.convert()

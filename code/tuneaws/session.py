@@ -4,18 +4,13 @@
     session = connect("aws")             # your account; the price of a step is shown before it is spent
     s3 = session.client("s3")
 
-This is the one module of tuneaws that knows pocketaws, the local AWS, and only to start and to stop it.
+In local it is the AWS of this machine that answers: local_aws.py starts, finds and stops it.
 """
 
 import contextlib
-import fcntl
 import functools
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -24,19 +19,13 @@ from pathlib import Path
 import boto3
 from botocore import exceptions as boto_errors
 
-from tuneaws import buckets, calls, environment, fixes, roles, secrets
+from tuneaws import buckets, calls, environment, fixes, local_aws, roles, secrets
+from tuneaws.local_aws import SessionError, is_up, started_here, stop_local
 
-CODE = Path(__file__).resolve().parents[1]
-START_WITHIN_S = 60
-STOP_WITHIN_S = 60
-ANSWER_WITHIN_S = 5
+__all__ = ["Session", "SessionError", "connect", "dataset_path", "is_up", "model_path", "started_here",
+           "stop_local"]
+
 FREE_WAY = 'or set WHERE = "local" and go on for free.'
-
-_children = {}  # home -> the Popen of a server that this process started
-
-
-class SessionError(RuntimeError):
-    """No session: the message says why, how to mend it, and the free way on."""
 
 
 class Session:
@@ -105,7 +94,7 @@ class Session:
         request = urllib.request.Request(f"{self.url}/_pocketaws/interrupt", json.dumps(asked).encode(),
                                          {"Content-Type": "application/json"})
         try:
-            with _opener().open(request, timeout=ANSWER_WITHIN_S):
+            with local_aws.opener().open(request, timeout=local_aws.ANSWER_WITHIN_S):
                 pass
         except urllib.error.HTTPError as err:
             raise SessionError(json.load(err).get("message", str(err))) from err
@@ -165,47 +154,6 @@ def connect(where="local", region=None, home=None, role_arn=None, account=None) 
     return session
 
 
-def is_up(home=None) -> bool:
-    """Whether a local AWS answers, without starting one.
-
-    home  None: the one that AWS_ENDPOINT_URL points to, else <course>/.pocketaws
-    """
-    found = _ask(os.environ.get("AWS_ENDPOINT_URL")) if home is None else None
-    return bool(found or _alive(_home(home)))
-
-
-def stop_local(home=None) -> bool:
-    """Stop the local AWS of `home`. False if none was running.
-
-    What it knows (buckets, finished jobs, models) stays on disk for the next connect(); a job that runs is
-    Failed. To remove it all, stop it and delete the folder.
-    """
-    home = _home(home)
-    info = _read(home) or {}
-    stopped = _held(home / "lock")
-    if stopped:
-        pid = (_ask(info.get("url")) or info).get("pid")
-        if not _is_pocketaws(pid):
-            raise SessionError(f"something holds {home / 'lock'}, and its process is not known.\n"
-                               f"Fix: find it with `lsof {home / 'lock'}` and end it")
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-            if _until(lambda: not _held(home / "lock"), STOP_WITHIN_S if number == signal.SIGTERM else 10):
-                break
-    child = _children.pop(home, None)
-    if child is not None:
-        child.wait(STOP_WITHIN_S)
-    if info.get("url") and os.environ.get("AWS_ENDPOINT_URL") == info["url"]:
-        environment.leave()
-    return stopped
-
-
-def started_here(home=None) -> bool:
-    """Whether this process has started the local AWS of `home`, which lives on when the process ends."""
-    return _home(home) in _children
-
-
 def model_path(model_id: str) -> str:
     """The folder of a model that the course ships ("pocketaws/chat-1m"), else the id as it is."""
     return str(_shipped("models", model_id) or model_id)
@@ -222,7 +170,7 @@ def dataset_path(name: str) -> Path:
 
 def _shipped(kind: str, name: str):
     owner, _, rest = str(name).partition("/")
-    folder = CODE / "pocketaws" / "hub" / kind / rest
+    folder = local_aws.CODE / "pocketaws" / "hub" / kind / rest
     return folder if owner == "pocketaws" and rest and "/" not in rest and folder.is_dir() else None
 
 
@@ -266,9 +214,9 @@ def _no_session(what: str, err: Exception, otherwise: str) -> SessionError:
 
 def _connect_local(region, home, role_arn) -> Session:
     known, info = os.environ.get("AWS_ENDPOINT_URL"), None
-    if home is None:
-        info, home = _ask(known), environment.home_of(os.environ)  # the home of one that has died meanwhile
-    info = info or _start(_home(home), region or "us-east-1")
+    if home is None:  # the environment names the home of one that has died, too
+        info, home = local_aws.ask(known), environment.home_of(os.environ)
+    info = info or local_aws.start(local_aws.folder(home), region or "us-east-1")
     if known and environment.home_of(os.environ) == Path(info["home"]):
         os.environ["AWS_ENDPOINT_URL"] = info["url"]  # the keys beside it are still those of this home
     region, home = region or info["region"], Path(info["home"])  # one server answers for every region
@@ -277,132 +225,3 @@ def _connect_local(region, home, role_arn) -> Session:
     if os.environ["AWS_ACCESS_KEY_ID"] != environment.DUMMY_KEY:  # a user's or a role's, kept by enter()
         caller = boto.client("sts").get_caller_identity()["Arn"]
     return Session("local", region, info["account"], boto, caller, info["url"], home, role_arn)
-
-
-def _start(home: Path, region: str) -> dict:
-    """Return what the local AWS of `home` says of itself, after starting it when needed.
-
-    Two notebooks may come here at once: the second waits for the first's lock and finds the server up.
-    """
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        gate = (home / "start.lock").open("w")
-    except OSError as err:
-        fix = "connect(home=...) with another folder"
-        raise SessionError(f"{home} can't be written: {err}.\nFix: {fix}") from err
-    with gate:
-        if not _until(lambda: _try_lock(gate), START_WITHIN_S):
-            raise SessionError(f"another process has been starting the local AWS for {START_WITHIN_S} s.\n"
-                               f"Fix: look at {home / 'start.log'}")
-        if _held(home / "lock"):  # somebody runs it, or is just ending
-            found = _await_server(home, lambda: not _held(home / "lock"))
-            if found:
-                return found
-            if _held(home / "lock"):
-                raise SessionError(f"the local AWS of {home} runs but does not answer ({_read(home)}).\n"
-                                   "Fix: tuneaws.session.stop_local(), then connect again.\n" + _tail(home))
-        return _spawn(home, region)
-
-
-def _spawn(home: Path, region: str) -> dict:
-    env = environment.without_aws(os.environ)
-    env["PYTHONPATH"] = os.pathsep.join([str(CODE), *filter(None, [env.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", "pocketaws", "--port", "0", "--home", str(home), "--region", region]
-    with (home / "start.log").open("w") as log:
-        child = subprocess.Popen(command, env=env, cwd=home, stdin=subprocess.DEVNULL, stdout=log,
-                                 stderr=subprocess.STDOUT, start_new_session=True)
-    found = _await_server(home, lambda: child.poll() is not None)
-    if found:
-        _children[home] = child
-        return found
-    code = child.poll()
-    if code is None:
-        child.kill()
-        child.wait()
-    what = f"did not answer within {START_WITHIN_S} s" if code is None else f"ended with exit code {code}"
-    raise SessionError(f"the local AWS {what}.\nIt was started with: {' '.join(command)}\n" + _tail(home))
-
-
-def _await_server(home: Path, gone) -> dict:
-    """Wait until the server of `home` answers or `gone()`; what it says of itself, {} if it says nothing."""
-    found = {}
-    _until(lambda: found.update(_alive(home) or {}) or found or gone(), START_WITHIN_S)
-    return found
-
-
-def _home(home) -> Path:
-    return Path(home).resolve() if home is not None else CODE.parent / ".pocketaws"
-
-
-def _read(home: Path):
-    """server.json as a dict, or None if it is missing or half written."""
-    try:
-        return json.loads((home / "server.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-
-
-def _opener():
-    """What opens addresses of this machine, whatever proxy the environment names."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def _ask(url):
-    """What a server at `url` says of itself, with its url; None if it is not a local AWS that answers."""
-    if not url or not url.startswith("http://127.0.0.1:"):
-        return None
-    try:
-        with _opener().open(f"{url}/_pocketaws", timeout=ANSWER_WITHIN_S) as answer:
-            info = json.load(answer)
-    except (urllib.error.URLError, OSError, ValueError):
-        return None
-    return {**info, "url": url} if isinstance(info, dict) and info.get("service") == "pocketaws" else None
-
-
-def _alive(home: Path):
-    """The server of `home` if it answers. Another server may have got a dead one's port: compare homes."""
-    info = _ask((_read(home) or {}).get("url"))
-    return info if info and Path(info["home"]).resolve() == home.resolve() else None
-
-
-def _try_lock(file) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _held(path: Path) -> bool:
-    """Whether a living process holds the lock: true exactly as long as the server lives."""
-    try:
-        with path.open("r") as file:
-            return not _try_lock(file)
-    except FileNotFoundError:
-        return False
-
-
-def _is_pocketaws(pid) -> bool:
-    if not isinstance(pid, int):
-        return False
-    shown = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True)
-    return "pocketaws" in shown.stdout
-
-
-def _until(condition, within_s: float) -> bool:
-    """Ask every 50 ms until `condition()` is true; False after `within_s`."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def _tail(home: Path, lines: int = 15) -> str:
-    """The ends of both logs of the server: what it printed, and what it has noted itself."""
-    parts = []
-    for log in (home / "start.log", home / "pocketaws.log"):
-        if log.exists() and (text := log.read_text(errors="replace").strip()):
-            parts += [f"The end of {log}:", *(f"  {line}" for line in text.splitlines()[-lines:])]
-    return "\n".join(parts) or f"Its logs in {home} are empty."
