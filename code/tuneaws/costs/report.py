@@ -31,7 +31,7 @@ th, td { text-align: left; vertical-align: top; padding: .25rem .7rem .25rem 0 }
 th, td { border-bottom: 1px solid var(--line) }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 td.bar { width: 35% } td.bar div { background: var(--bar); height: 1em; min-width: 1px }
-td.name { overflow-wrap: anywhere; min-width: 12rem }
+td.name { overflow-wrap: anywhere; min-width: 9rem }
 td.text { white-space: nowrap } .scroll { overflow-x: auto }
 .now { border-left: 4px solid var(--bad); background: var(--soft); padding: .2rem 1rem; margin: 1rem 0 }
 code { font: 13px/1.45 ui-monospace, monospace; overflow-wrap: anywhere }
@@ -120,7 +120,7 @@ def _title(whole: float, where: str) -> str:
 
 def _about(where: str, account: str, unknown: int) -> str:
     at = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"
-    count = f" {unknown} rows have no known price and count nothing." if unknown else ""
+    count = f" Without a known price, and so not counted: {unknown} of the rows." if unknown else ""
     if where == "local":
         return (f"{at}, the AWS of this machine. Seconds were measured here: AWS's machines take others, "
                 f"so this is no forecast of a bill.{count}")
@@ -162,10 +162,10 @@ def _bar(share: float) -> str:
 
 
 def _things(rows: list, column: str, head: str) -> str:
-    names = ["created", "what", "name", "type", "learner", "lesson", "seconds"]
-    cells = [[*(row[name] for name in names), "?" if row[column] is None else usd(row[column])]
+    names = ["seconds", "what", "name", "type", "learner", "lesson", "created"]
+    cells = [["?" if row[column] is None else usd(row[column]), *(row[name] for name in names)]
              for row in sorted(rows, key=lambda row: (-(row[column] or 0), row["created"]))]
-    return _table([*names, head], cells)
+    return _table([head, *names], cells)
 
 
 def _table(heads: list, rows: list) -> str:
