@@ -38,9 +38,10 @@ def group(sm):
 def test_versions_are_counted_and_listed_with_their_metrics(local_aws, sm, bucket, container, group, capsys):
     s3 = local_aws.client("s3")
     first = registry.register(sm, group, container, {"rouge1": 40.0, "rows": 200}, TAGS)
-    second = registry.register(sm, group, container, {"rouge1": 43.5, "rows": 200}, s3=s3, bucket=bucket)
+    better = {"rouge1": 43.5, "rows": 200, "call_p50_s": 0.13}
+    second = registry.register(sm, group, container, better, s3=s3, bucket=bucket)
     assert "registered summaries version 2: PendingManualApproval" in capsys.readouterr().out
-    same = registry.register(sm, group, container, {"rouge1": 43.5, "rows": 200}, s3=s3, bucket=bucket)
+    same = registry.register(sm, group, container, {**better, "call_p50_s": 0.12}, s3=s3, bucket=bucket)
     assert same == second and "version 2 is this already" in capsys.readouterr().out
     rows = registry.versions(sm, group)
     assert [(row["version"], row["rouge1"], row["approval"]) for row in rows] == [
@@ -51,7 +52,7 @@ def test_versions_are_counted_and_listed_with_their_metrics(local_aws, sm, bucke
     found = sm.describe_model_package(ModelPackageName=second)
     uri = found["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
     key = uri.removeprefix(f"s3://{bucket}/")
-    assert json.load(s3.get_object(Bucket=bucket, Key=key)["Body"]) == {"rouge1": 43.5, "rows": 200}
+    assert json.load(s3.get_object(Bucket=bucket, Key=key)["Body"]) == better
     assert registry.find_groups(sm, {"course": "tuneaws-registry-test"}) == [group]
     assert registry.find_groups(sm, {"course": "another"}) == []
     assert registry.delete_group(sm, group) == 2

@@ -12,6 +12,7 @@ with its metrics, and waits for somebody to approve it. It costs nothing beside 
 from __future__ import annotations
 
 import json
+import re
 import time
 
 from botocore.exceptions import ClientError
@@ -21,6 +22,7 @@ from tuneaws.estimator import hosting_request
 
 MAX_METRICS = 50  # CustomerMetadataProperties; a value has at most 256 characters (botocore 1.44.5)
 JSON = "application/json"
+TIMES = re.compile(r"^(s|usd)_per_|_s$")  # s_per_row, call_p50_s, usd_per_1000: see evaluate
 
 
 class RegistryError(RuntimeError):
@@ -85,9 +87,9 @@ def register(sm, group: str, container: dict, metrics: dict | None = None, tags:
 
     metrics     {name: number}, such as the report's metrics()
     s3, bucket  given, the metrics also go there as a file, and the version points to it
-    What the group's newest version is already (container, metrics, description) is not registered again: its
-    ARN is returned. A new version is PendingManualApproval until approve() or reject(). Raises RegistryError
-    if it can't be made.
+    What the group's newest version is already (container, description, metrics but for the times) is not
+    registered again: its ARN is returned. A new version is PendingManualApproval until approve() or reject().
+    Raises RegistryError if it can't be made.
     """
     ensure_group(sm, group, tags)
     already = _newest_if_same(sm, group, version_request(group, container, metrics, None, description))
@@ -120,11 +122,16 @@ def _newest_if_same(sm, group: str, request: dict) -> dict | None:
         wanted = request["InferenceSpecification"]["Containers"]
         same = len(there) == len(wanted) and all(
             {key: one.get(key) for key in asked} == asked for one, asked in zip(there, wanted, strict=True))
-        about = ("CustomerMetadataProperties", "ModelPackageDescription")
-        if same and found["ModelPackageStatus"] != "Failed" and all(
-                found.get(key) == request.get(key) for key in about):
-            return found
+        alike = found.get("ModelPackageDescription") == request.get("ModelPackageDescription")
+        if same and alike and _quality(found) == _quality(request):
+            return found if found["ModelPackageStatus"] != "Failed" else None
     return None
+
+
+def _quality(version: dict) -> dict:
+    """The metrics that a second measurement repeats: all but the times and what is reckoned from them."""
+    told = version.get("CustomerMetadataProperties", {})
+    return {name: text for name, text in told.items() if not TIMES.search(name)}
 
 
 def versions(sm, group: str, metrics: tuple = ()) -> list:
