@@ -17,6 +17,17 @@ ROOT = Path(__file__).resolve().parents[1]
 def main(argv: list | None = None) -> int:
     """Look, write the page, print the sum; return the exit status."""
     args = parse(argv)
+    from tuneaws import session
+
+    try:
+        return write(args)
+    finally:
+        if session.started_here(args.home):  # what it keeps stays on disk
+            session.stop_local(args.home)
+
+
+def write(args: argparse.Namespace) -> int:
+    """Ask, and write the page; the exit status."""
     from botocore.exceptions import BotoCoreError, ClientError
     from tuneaws import config, session
     from tuneaws.costs import billing, report, spent
