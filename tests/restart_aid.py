@@ -1,6 +1,6 @@
 """One of everything in a local AWS, made through boto3, and all that can be asked of it again.
 
-Save for what a customization makes: a real one takes 10 s. test_pocketaws_restart_bedrock.py has those.
+Save for what a customization makes: test_pocketaws_restart_rules.py has those.
 
 with Process(home, "--port", "0") as process:
     world = World(process.url())
@@ -108,7 +108,7 @@ class World:
             "quick.tar.gz": tarball({"train.py": QUICK}),
             "forever.tar.gz": tarball({"train.py": FOREVER}),
             "model.tar.gz": tiny_archive(ANSWERS),
-            "rows.jsonl": "\n".join(json.dumps(row(number)) for number in range(8)).encode(),
+            "rows.jsonl": "\n".join(json.dumps(row(number)) for number in range(10_000)).encode(),
         }.items():
             self.s3.put_object(Bucket=BUCKET, Key=name, Body=body)
         self.sm.create_experiment(ExperimentName="experiment", Tags=TAGS)
@@ -261,10 +261,10 @@ class World:
             until(lambda: get(jobIdentifier=job)["status"] == "Completed", 60)
 
     def customization(self, name: str) -> str:
-        """Start a customization job; its ARN. The same again gives the same job, by its token."""
+        """Start a customization job that takes minutes; its ARN. Asked again: the same, by its token."""
         return self.bedrock.create_model_customization_job(
             jobName=name, customModelName=name, roleArn=self.roles["bedrock"], baseModelIdentifier=NOVA,
-            clientRequestToken=f"token-{name}", hyperParameters={"epochCount": "1"},
+            clientRequestToken=f"token-{name}", hyperParameters={"epochCount": "5"},
             jobTags=[{"key": "course", "value": "tuneaws"}],
             trainingDataConfig={"s3Uri": f"s3://{BUCKET}/rows.jsonl"},
             outputDataConfig={"s3Uri": f"s3://{BUCKET}/out"},
@@ -352,7 +352,7 @@ class World:
 
 
 def row(number: int) -> dict:
-    """A record of eight, which is the fewest that Nova takes."""
+    """A record of Nova's conversation schema."""
     turns = (("user", f"How many are {number}?"), ("assistant", "As many."))
     return {"schemaVersion": "bedrock-conversation-2024",
             "messages": [{"role": role, "content": [{"text": text}]} for role, text in turns]}  # fmt: skip
