@@ -40,13 +40,15 @@ def output_fn(prediction, accept):
     data = prediction["data"]
     return pieces(**data) if isinstance(data, dict) and "stream" in data else json.dumps(prediction)
 
-def pieces(stream, folder, pause=0.005):
+def pieces(stream, folder):
     folder = pathlib.Path(folder)
     try:
         for number in range(stream):
             while number and not (folder / str(number)).exists():
                 yield ""
-                time.sleep(pause)
+                while (folder / "asleep").exists():
+                    time.sleep(0.005)
+                time.sleep(0.005)
             yield f"piece {number};"
     finally:
         (folder / "closed").touch()
