@@ -232,6 +232,27 @@ def test_the_ledger_joins_its_book_with_what_aws_says_of_it(full, local):
     assert [row["created"] for row in rows.values()] == sorted(row["created"] for row in rows.values())
 
 
+def test_an_endpoint_that_was_updated_cost_the_machines_of_both_its_configurations(gateway, full, local):
+    """Two hours of 2 x ml.g5.xlarge and one of 1, for one that is there and one that only the book has."""
+    begun = datetime.now(timezone.utc) - timedelta(hours=3)
+    there = next(one for one in gateway.state.endpoints.all() if one.name == full["endpoint"])
+    pages, tags = book.Book.of(local), {"learner": "ana", "lesson": "10_y"}
+    for name, count in (("two", 2), ("one", 1)):
+        pages.add({"event": "made", "at": begun.isoformat(), "what": "endpoint configuration", "name": name,
+                   "machines": [["ml.g5.xlarge", count]], "arn": None, **tags})
+    for name in ("was updated", there.name):
+        pages.add({"event": "made", "at": begun.isoformat(), "what": "endpoint", "name": name, "arn": None,
+                   "config": "two", **tags})
+        pages.add({"event": "changed", "at": (begun + timedelta(hours=2)).isoformat(), "what": "endpoint",
+                   "name": name, "config": "one", **tags})
+    pages.add({"event": "ended", "at": (begun + timedelta(hours=3)).isoformat(), "what": "endpoint",
+               "name": "was updated"})
+    rows = {row["name"]: row for row in costs.ledger(local, local.cfg) if row["what"] == "endpoint"}
+    assert rows["was updated"]["list price on AWS"] == pytest.approx(5 * 1.408)
+    assert rows["was updated"]["count"] == 1
+    assert rows[there.name]["list price on AWS"] == pytest.approx(5 * 1.408, rel=0.01)
+
+
 def test_the_ledger_shows_what_cost_something_and_the_sum(full, paid, local, capsys):
     costs.show_ledger(local, local.cfg)
     said = capsys.readouterr().out

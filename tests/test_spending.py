@@ -128,12 +128,42 @@ def test_an_endpoint_is_priced_by_its_time_to_live_and_without_one_by_the_month(
         sm.update_endpoint_weights_and_capacities(EndpointName=asked["EndpointName"],
                                                   DesiredWeightsAndCapacities=more)
     target = autoscaling.target_request(asked["EndpointName"], "AllTraffic", 1, 5)
-    with pytest.raises(PriceError, match="5 x ml.g5.xlarge"):
+    with pytest.raises(PriceError, match=f"{asked['EndpointName']}/variant/AllTraffic .*5 x ml.g5.xlarge"):
         paid.client("application-autoscaling").register_scalable_target(**target)
     sm.delete_endpoint(EndpointName=asked["EndpointName"])
     events = [(line["event"], line["what"]) for line in paid.book.entries()]
     assert events == [("made", "endpoint"), ("ended", "endpoint")]
     assert spent.spent_at_most(paid.book.entries()) < 0.01
+
+
+def test_an_endpoint_that_is_changed_costs_its_machines_of_before_and_those_of_now(gateway, paid):
+    """0.35 USD at worst, then with two machines 0.70; a weight changes nothing."""
+    sm, configs = paid.client("sagemaker"), [hosting_api.config(gateway) for _ in range(2)]
+    name = hosting_api.new_name("e")
+    sm.create_endpoint(EndpointName=name, EndpointConfigName=configs[0],
+                       Tags=[requests.expires_tag(requests.after(900))])
+    gateway.hosting.settle()
+    sm.update_endpoint(EndpointName=name, EndpointConfigName=configs[1])
+    gateway.hosting.settle()
+
+    def weigh(**change):
+        sm.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", **change}])
+        gateway.hosting.settle()
+
+    weigh(DesiredInstanceCount=2)
+    weigh(DesiredWeight=0.5)
+    lines = paid.book.entries()
+    assert [(line["event"], line["name"]) for line in lines] == [("made", name), *[("changed", name)] * 2]
+    assert [line["usd_per_hour"] for line in lines] == pytest.approx([1.408, 1.408, 2.816])
+    assert lines[1]["config"] == configs[1]
+    begun = datetime.fromisoformat(lines[-1]["at"])
+    assert spent.spent_at_most(lines, begun) == pytest.approx(0.704, rel=0.05), "what was before: a moment"
+    target = autoscaling.target_request(name, "AllTraffic", 1, 3)
+    scaled = books.changed("application-autoscaling", "RegisterScalableTarget", target)
+    assert (scaled["event"], scaled["what"], scaled["name"]) == ("changed", "endpoint", name)
+    table = {**target, "ServiceNamespace": "dynamodb", "ResourceId": "table/t"}
+    assert books.changed("application-autoscaling", "RegisterScalableTarget", table) is None
 
 
 def test_a_tuning_job_costs_as_many_jobs_as_it_may_launch_and_a_grid_each_combination(paid):
@@ -155,12 +185,18 @@ def test_a_warm_pool_that_is_kept_longer_costs_its_seconds(gateway, paid):
     with pytest.raises(PriceError, match="at most 7,200 s"):
         sm.update_training_job(TrainingJobName=request["TrainingJobName"],
                                ResourceConfig={"KeepAlivePeriodInSeconds": 7200})
+    kept = {"at": books.now(), "event": "changed", "what": "training job", "name": request["TrainingJobName"],
+            "worst_usd": 0.5, "usd_per_hour": 1.408}
+    assert spent.spent_at_most([*paid.book.entries(), kept]) == pytest.approx(1.408 + 0.5)
 
 
 def test_every_operation_that_the_guard_knows_is_one_of_aws():
     load = functools.cache(botocore.session.get_session().get_service_model)
     missing = [call for call in worst_case.BILLS if call[1] not in load(call[0]).operation_names]
     assert missing == [] and len(worst_case.BILLS) == 63
+    for (service, operation), (_, member, *_) in [*books.MADE.items(), *books.CHANGED.items(),
+                                                  *books.ENDED.items()]:
+        assert member in load(service).operation_model(operation).input_shape.members, (operation, member)
 
 
 @pytest.mark.parametrize("service, call, request_, words", [
@@ -293,3 +329,7 @@ def test_an_endpoint_that_was_forgotten_costs_its_hours_and_not_only_its_time_to
     again = {**made, "at": (at + timedelta(days=1)).isoformat()}
     both = spent.spent_at_most([made, ended, again], at + timedelta(days=2))
     assert both == pytest.approx(1.408 * 24 + 2.816)
+    larger = {**made, "event": "changed", "at": (at + timedelta(hours=1)).isoformat(), "usd_per_hour": 5.0,
+              "worst_usd": 2.5}
+    assert spent.spent_at_most([made, larger], at + timedelta(hours=1)) == pytest.approx(1.408 + 2.5)
+    assert spent.spent_at_most([made, larger, ended], at + timedelta(days=30)) == pytest.approx(1.408 + 5)

@@ -2,9 +2,9 @@
 
     install(boto, facts)      # done by every Session
 
-The ledger (tuneaws.costs.book) gets a line after each create and delete that AWS took, and after each answer
-of a model on Bedrock. On aws a call that bills is refused before it is sent when its worst case is over
-budget_usd, or would bring the course over total_budget_usd (tuneaws.costs.guard).
+The ledger (tuneaws.costs.book) gets a line after each create, update and delete that AWS took, and after
+each answer of a model on Bedrock. On aws a call that bills is refused before it is sent when its worst case
+is over budget_usd, or would bring the course over total_budget_usd (tuneaws.costs.guard).
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ class Spending:
         from tuneaws import config
         from tuneaws.costs import book, worst_case
 
-        entry = book.made(service, operation, params, answer) or book.ended(service, operation, params)
+        entry = (book.made(service, operation, params, answer) or book.ended(service, operation, params)
+                 or book.changed(service, operation, params))
         if service == "bedrock-runtime" and operation in worst_case.ANSWERS:
             entry = self._asked(operation, params, answer, client.meta.region_name)
         if entry is None:
@@ -117,8 +118,10 @@ class Spending:
         labels = config.latest(self._facts.where).project.labels()
         for tag in ("learner", "lesson") if entry["event"] != "ended" else ():
             entry[tag] = entry.get(tag) or labels.get(tag)
-        if worst is not None and entry["event"] == "made":
+        if worst is not None and entry["event"] in ("made", "changed"):
             entry.update(worst_usd=worst.usd, usd_per_hour=worst.usd_per_hour)
+        if entry["event"] == "changed" and not (entry.get("config") or entry.get("worst_usd")):
+            return  # the same machines as before
         try:
             self.book.add({**entry, "region": client.meta.region_name})
         except OSError as err:
@@ -139,7 +142,7 @@ class Spending:
 
 
 def _name(params: dict) -> str:
-    """What a request calls the thing that it makes."""
-    names = ("Name", "name")
-    return next((str(value) for key, value in params.items() if key.endswith(names) and
-                 not key.startswith(("EndpointConfig", "customModel"))), "")
+    """What a request calls the thing that it makes or changes."""
+    names = [str(value) for key, value in params.items()
+             if key.endswith(("Name", "name")) and not key.startswith(("EndpointConfig", "customModel"))]
+    return [*names, params.get("ResourceId", "")][0]

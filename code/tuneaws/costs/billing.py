@@ -58,9 +58,8 @@ class Place:
         paid = {"USD/h": hour, "USD/month": month}
         if self.session.where == "local":
             paid = {"USD/h": 0.0, "USD/month": 0.0, "USD/h on AWS": hour, "USD/month on AWS": month}
-        since = since and f"{since.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
-        return {"what": what, "name": name, "region": region or self.session.region, "since": since, **paid,
-                "learner": tags.get("learner"), "lesson": tags.get("lesson"), "end it with": end}
+        return {"what": what, "name": name, "region": region or self.session.region, "since": minute(since),
+                **paid, "learner": tags.get("learner"), "lesson": tags.get("lesson"), "end it with": end}
 
     def ours(self, tags: dict) -> bool:
         """Whether something with these tags is the course's."""
@@ -234,6 +233,11 @@ def stored(s3, bucket: str) -> tuple:
 def now() -> datetime:
     """Now, in UTC."""
     return datetime.now(timezone.utc)
+
+
+def minute(at: datetime | None) -> str | None:
+    """As tables have it: in UTC, "2026-11-22 14:03"."""
+    return at and f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
 
 
 SOURCES: dict[str, Callable] = {

@@ -1,4 +1,4 @@
-"""The ledger's file: one JSON line for each thing that was made, deleted, asked or settled.
+"""The ledger's file: one JSON line for each thing that was made, changed, deleted, asked or settled.
 
     book = Book.of(facts)               # <course>/.tuneaws/ledger.jsonl, in local <home>/ledger.jsonl
     book.add({"event": "made", "what": "training job", "name": "tuneaws-1", ...})
@@ -39,6 +39,13 @@ MADE = {
     ("s3", "CreateBucket"): ("bucket", "Bucket", None),
     ("iam", "CreateRole"): ("role", "RoleName", None),
     ("secretsmanager", "CreateSecret"): ("secret", "Name", "ARN"),
+}
+# (service, operation): (what, the member that names it). It costs more or less from then on, or costs longer.
+CHANGED = {
+    ("sagemaker", "UpdateEndpoint"): ("endpoint", "EndpointName"),
+    ("sagemaker", "UpdateEndpointWeightsAndCapacities"): ("endpoint", "EndpointName"),
+    ("sagemaker", "UpdateTrainingJob"): ("training job", "TrainingJobName"),
+    ("application-autoscaling", "RegisterScalableTarget"): ("endpoint", "ResourceId"),
 }
 # (service, operation): (what, the member that names it, by name or ARN)
 ENDED = {
@@ -119,6 +126,15 @@ def made(service: str, operation: str, params: dict, answer: dict) -> dict | Non
             "lesson": tags.get("lesson"), "tags": tags, **_machines(params)}
 
 
+def changed(service: str, operation: str, params: dict) -> dict | None:
+    """The entry for a call that changed what a thing costs; None for other calls. Pure."""
+    if (service, operation) not in CHANGED or params.get("ServiceNamespace", "sagemaker") != "sagemaker":
+        return None
+    what, member = CHANGED[service, operation]
+    name = str(params.get(member)).removeprefix("endpoint/").partition("/variant/")[0]
+    return {"event": "changed", "what": what, "name": name, **_machines(params)}
+
+
 def ended(service: str, operation: str, params: dict) -> dict | None:
     """The entry for a call that deleted something; None for other calls."""
     if (service, operation) not in ENDED:
@@ -150,7 +166,8 @@ def _machines(params: dict) -> dict:
     if found:
         return {"machines": found, "type": ", ".join(dict.fromkeys(kind for kind, _ in found)),
                 "count": sum(count for _, count in found)}
-    return {"config": params["EndpointConfigName"]} if "EndpointName" in params else {}
+    endpoint = {"EndpointName", "EndpointConfigName"} <= params.keys()
+    return {"config": params["EndpointConfigName"]} if endpoint else {}
 
 
 def _read(line: str) -> dict | None:

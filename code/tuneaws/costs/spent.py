@@ -20,7 +20,8 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tuneaws.costs import settling, things
+from tuneaws.costs import lives, settling, things
+from tuneaws.costs.billing import minute
 from tuneaws.costs.book import Book
 from tuneaws.costs.showing import usd
 from tuneaws.lesson import table
@@ -72,10 +73,10 @@ def spent_at_most(entries: list, now: datetime | None = None) -> float:
     """
     settled = {(one["what"], one["name"]): one["usd"] for one in entries if one["event"] == "settled"}
     spent = sum(one.get("usd") or 0 for one in entries if one["event"] == "asked")
-    for one, end in _lives(entries):
-        if one.get("worst_usd") is not None:
-            key = one["what"], one["name"]
-            spent += settled[key] if key in settled else _unsettled(one, end, now)
+    for life in lives.of(entries):
+        key = life.made["what"], life.made["name"]
+        spent += settled[key] if key in settled else sum(
+            _unsettled(life.made["what"], *period, now) for period in life.periods())
     return spent
 
 
@@ -100,37 +101,28 @@ def settle(book: Book, client) -> None:
                       "usd": one["usd_per_hour"] * seconds / 3600})
 
 
-def _unsettled(made: dict, end: str | None, now: datetime | None) -> float:
-    """What a thing has cost, as far as the book knows: hours are counted, all else is at its worst."""
-    if made["what"] not in ("endpoint", "provisioned throughput") or not made.get("usd_per_hour"):
-        return made["worst_usd"]
-    until = datetime.fromisoformat(end) if end else now or datetime.now(timezone.utc)
-    hours = (until - datetime.fromisoformat(made["at"])).total_seconds() / 3600
-    cost = hours * made["usd_per_hour"]
-    return cost if end else max(cost, made["worst_usd"])
+def _unsettled(what: str, says: dict, start: datetime, end: datetime | None, now: datetime | None) -> float:
+    """What a period of a thing has cost, as far as the book knows: hours are counted, all else at its worst.
 
-
-def _lives(entries: list) -> list:
-    """[(what was made, when it was deleted or None), …], oldest first."""
-    names = {one["arn"]: one["name"] for one in entries if one["event"] == "made" and one.get("arn")}
-    lives, last = [], {}
-    for one in entries:
-        key = one.get("what"), names.get(one.get("name"), one.get("name"))
-        if one["event"] == "made":
-            last[key] = len(lives)
-            lives.append((one, None))
-        elif one["event"] == "ended" and key in last:
-            index = last.pop(key)
-            lives[index] = lives[index][0], one["at"]
-    return lives
+    says  the entry that began the period: what its machines cost, and its worst case
+    """
+    worst = says.get("worst_usd") or 0
+    if what not in ("endpoint", "provisioned throughput") or not says.get("usd_per_hour"):
+        return worst
+    cost = ((end or now or datetime.now(timezone.utc)) - start).total_seconds() / 3600 * says["usd_per_hour"]
+    return cost if end else max(cost, worst)
 
 
 def _made(entries: list) -> dict:
     """{(what, name): row} of what the book has made. The newest of a name counts."""
-    return {(one["what"], one["name"]): {
-        **dict.fromkeys(COLUMNS), "created": _minute(one["at"]), "what": one["what"], "name": one["name"],
-        "type": one.get("type"), "count": one.get("count"), "learner": one["learner"],
-        "lesson": one["lesson"], "ended": _minute(end), SO_FAR: 0.0} for one, end in _lives(entries)}
+    rows = {}
+    for life in lives.of(entries):
+        one = life.made
+        rows[one["what"], one["name"]] = {
+            **dict.fromkeys(COLUMNS), "created": minute(datetime.fromisoformat(one["at"])),
+            "what": one["what"], "name": one["name"], "type": one.get("type"), "count": one.get("count"),
+            "learner": one["learner"], "lesson": one["lesson"], "ended": minute(life.ended), SO_FAR: 0.0}
+    return rows
 
 
 def _asked(entries: list) -> dict:
@@ -140,7 +132,8 @@ def _asked(entries: list) -> dict:
         if one["event"] == "asked":
             groups["answers", one["name"], one.get("lesson")].append(one)
     return {(what, name, lesson): {
-        **dict.fromkeys(COLUMNS), "created": _minute(ones[0]["at"]), "what": what, "name": name,
+        **dict.fromkeys(COLUMNS), "created": minute(datetime.fromisoformat(ones[0]["at"])),
+        "what": what, "name": name,
         "type": f"{sum(one['input_tokens'] + one['output_tokens'] for one in ones):,} tokens",
         "count": len(ones), "learner": ones[0].get("learner"), "lesson": lesson,
         SO_FAR: None if any(one.get("usd") is None for one in ones) else sum(one["usd"] for one in ones)}
@@ -151,10 +144,6 @@ def _finished(row: dict, where: str) -> dict:
     """The row with its columns in order. In local it costs nothing, and the list price stands apart."""
     row = {name: row.get(name) for name in COLUMNS}
     return {**row, SO_FAR: 0.0, LIST_PRICE: row[SO_FAR]} if where == "local" else row
-
-
-def _minute(at: str | None) -> str | None:
-    return at and f"{datetime.fromisoformat(at).astimezone(timezone.utc):%Y-%m-%d %H:%M}"
 
 
 def _short(name: str, most: int = 38) -> str:

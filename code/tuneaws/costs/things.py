@@ -9,15 +9,15 @@ the account made is there too. What has been deleted is not: the book has it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tuneaws import bedrock_jobs, bedrock_models, training_jobs
 from tuneaws.bedrock_client import tags_of as bedrock_tags
 from tuneaws.bedrock_models.costs import HOURS_A_MONTH
-from tuneaws.costs import billing, settling, worst_case
-from tuneaws.costs.billing import stored
+from tuneaws.costs import billing, lives, settling, worst_case
+from tuneaws.costs.billing import minute, stored
 from tuneaws.costs.rates import Rates, storage_month
 from tuneaws.endpoints import life
 
@@ -31,13 +31,14 @@ def find(session, cfg, entries: list) -> list:
     """
     place = billing.Place(session, cfg.project.tags, Rates.of(session), cfg.bedrock.region,
                           session.bucket_name(cfg.project.name))
+    booked = _Endpoints(place, entries)
     rows = []
-    for source in (_training_jobs, _endpoints, _models, _customizations, _buckets):
+    for source in (_training_jobs, booked.there, _models, _customizations, _buckets):
         try:
             rows += source(place)
         except (ClientError, BotoCoreError):
             continue  # the book has what was made; still_billing() says what can't be seen
-    return rows + list(_gone(place, entries))
+    return rows + list(booked.gone())
 
 
 def _training_jobs(place) -> Iterator[dict]:
@@ -49,17 +50,6 @@ def _training_jobs(place) -> Iterator[dict]:
         hour = place.rates.hours(machines, "Train")
         yield _row("training job", job["TrainingJobName"], job["CreationTime"], tags, machines,
                    job.get("TrainingEndTime"), seconds, hour)
-
-
-def _endpoints(place) -> Iterator[dict]:
-    sm = place.client("sagemaker")
-    pages = sm.get_paginator("list_endpoints").paginate()
-    for one in [each for page in pages for each in page["Endpoints"]]:
-        tags = life.tags_of(sm, one["EndpointArn"])
-        if place.ours(tags):
-            machines, seconds = life.machines_of(sm, one), _since(one["CreationTime"])
-            yield _row("endpoint", one["EndpointName"], one["CreationTime"], tags, machines, None, seconds,
-                       place.rates.hours(machines, "Host"))
 
 
 def _models(place) -> Iterator[dict]:
@@ -96,36 +86,70 @@ def _buckets(place) -> Iterator[dict]:
                           storage_month(size) / HOURS_A_MONTH), "type": billing.megabytes(size)}
 
 
-def _gone(place, entries: list) -> Iterator[dict]:
-    """Endpoints that the book has, made and deleted: their machines are in the configuration's entry."""
-    machines = {one["name"]: one["machines"] for one in entries if one.get("machines")}
-    made = {}
-    for one in entries:
-        if one["what"] != "endpoint":
-            continue
-        if one["event"] == "made":
-            made[one["name"]] = one
-        elif one["event"] == "ended" and one["name"] in made:
-            begun = made.pop(one["name"])
-            start, end = datetime.fromisoformat(begun["at"]), datetime.fromisoformat(one["at"])
-            kinds = [tuple(each) for each in machines.get(begun.get("config"), [])]
-            yield _row("endpoint", one["name"], start, begun, kinds, end, (end - start).total_seconds(),
-                       place.rates.hours(kinds, "Host") if kinds else None)
+class _Endpoints:
+    """Rows of endpoints: each has the machines of its periods, the one before an update and the one after."""
+
+    def __init__(self, place, entries: list):
+        self._place = place
+        self._lives = [one for one in lives.of(entries) if one.made["what"] == "endpoint"]
+        self._configs = {one["name"]: [tuple(each) for each in one["machines"]]
+                         for one in entries if one.get("machines")}
+
+    def there(self, place) -> Iterator[dict]:
+        """Those that AWS knows, by their machines of now and those that the book has of before."""
+        sm = place.client("sagemaker")
+        booked = {one.made["name"]: one.periods() for one in self._lives if not one.ended}
+        pages = sm.get_paginator("list_endpoints").paginate()
+        for one in [each for page in pages for each in page["Endpoints"]]:
+            tags = life.tags_of(sm, one["EndpointArn"])
+            if place.ours(tags):
+                name, created, machines = one["EndpointName"], one["CreationTime"], life.machines_of(sm, one)
+                *before, (_, begun, _) = booked.get(name, [(None, created, None)])
+                usd = [*map(self._usd, before), _usd(place.rates.hours(machines, "Host"), _since(begun))]
+                row = _row("endpoint", name, created, tags, machines, None, _since(created), None)
+                yield {**row, "USD so far": _sum(usd)}
+
+    def gone(self) -> Iterator[dict]:
+        """Those that the book has, made and deleted."""
+        for one in self._lives:
+            if one.ended:
+                periods, begun = one.periods(), datetime.fromisoformat(one.made["at"])
+                machines = next(filter(None, (self._machines(says) for says, _, _ in reversed(periods))), [])
+                row = _row("endpoint", one.made["name"], begun, one.made, machines, one.ended,
+                           (one.ended - begun).total_seconds(), None)
+                yield {**row, "USD so far": _sum(map(self._usd, periods))}
+
+    def _usd(self, period: tuple) -> float | None:
+        """What a period has cost: its configuration's machines, else what the guard found at most."""
+        says, start, end = period
+        machines = self._machines(says)
+        hour = self._place.rates.hours(machines, "Host") if machines else says.get("usd_per_hour")
+        return _usd(hour, (end - start).total_seconds())
+
+    def _machines(self, says: dict) -> list:
+        return self._configs.get(says.get("config"), [])
+
+
+def _usd(hour: float | None, seconds: float | None) -> float | None:
+    return None if hour is None or seconds is None else hour * seconds / 3600
+
+
+def _sum(each) -> float | None:
+    each = list(each)
+    return None if None in each else sum(each)
 
 
 def _row(what, name, created, tags, machines, ended, seconds, hour) -> dict:
     """A row of the ledger. hour: USD of all machines together."""
-    return {"created": _minute(created), "what": what, "name": name,
+    return {"created": minute(created), "what": what, "name": name,
             "type": ", ".join(dict.fromkeys(kind for kind, _ in machines)) or None,
             "count": sum(count for _, count in machines) or None, "learner": tags.get("learner"),
-            "lesson": tags.get("lesson"), "ended": _minute(ended),
+            "lesson": tags.get("lesson"), "ended": minute(ended),
             "seconds": None if seconds is None else round(seconds),
-            "USD so far": None if hour is None or seconds is None else hour * seconds / 3600}
+            "USD so far": _usd(hour, seconds)}
 
 
 def _since(then: datetime) -> float:
     return (billing.now() - then).total_seconds()
 
 
-def _minute(at: datetime | None) -> str | None:
-    return at and f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
