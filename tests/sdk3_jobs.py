@@ -106,18 +106,9 @@ def estimator_jobs(session, sm, data: str, source: str) -> dict:
 def model_trainer_job(session, sm, data: str, source: str) -> dict:
     """SDK 3's own way: ModelTrainer, and its TrainingJob resource."""
     from sagemaker.core.resources import TrainingJob
-    from sagemaker.train import ModelTrainer
-    from sagemaker.train.configs import Compute, InputData, SourceCode
+    from sagemaker.train.configs import InputData
 
-    trainer = ModelTrainer(
-        training_image=IMAGE,
-        source_code=SourceCode(source_dir=source, entry_script="train.py"),
-        compute=Compute(instance_type="ml.g5.xlarge", instance_count=1),
-        hyperparameters={"steps": 2},
-        role=session.role_arn,
-        sagemaker_session=sm,
-        base_job_name="trainer",
-    )
+    trainer = model_trainer(sm, session.role_arn, source)
     trainer.train(input_data_config=[InputData(channel_name="training", data_source=data)], wait=False)
     name = trainer._latest_training_job.training_job_name
     job = TrainingJob.get(name, session=session.boto, region=session.region)
@@ -132,6 +123,53 @@ def model_trainer_job(session, sm, data: str, source: str) -> dict:
         "listed": name in found,
         "log": [event["message"] for event in log_of(session, name) if "[metric]" in event["message"]],
     }
+
+
+def model_trainer(sm, role: str, source: str):
+    """SDK 3's trainer of the script: an hour of ml.g5.xlarge at most."""
+    from sagemaker.train import ModelTrainer
+    from sagemaker.train.configs import Compute, SourceCode, StoppingCondition
+
+    return ModelTrainer(
+        training_image=IMAGE,
+        source_code=SourceCode(source_dir=source, entry_script="train.py"),
+        compute=Compute(instance_type="ml.g5.xlarge", instance_count=1),
+        stopping_condition=StoppingCondition(max_runtime_in_seconds=3600),
+        hyperparameters={"steps": 2},
+        role=role,
+        sagemaker_session=sm,
+        base_job_name="trainer",
+    )
+
+
+def guarded_trainer(local, source: str) -> dict:
+    """ModelTrainer with a session that says "aws", and budgets that its job is within, then over.
+
+    The session's calls go to the local AWS, where nothing can bill.
+    """
+    import boto3
+    from tuneaws import config, environment
+    from tuneaws.costs import book
+    from tuneaws.prices import PriceError
+    from tuneaws.session import Session
+
+    role = local.role_arn
+    with tempfile.TemporaryDirectory() as folder:
+        book.path_of = lambda facts: Path(folder, "ledger.jsonl")
+        environment._forget_sdk_clients()  # as leaving the local AWS does
+        boto = boto3.Session(region_name=local.region)
+        session, said = Session("aws", local.region, local.account, boto, local.caller_arn), []
+        for budget_usd in (2, 1):
+            config.load(where="aws", budget_usd=budget_usd, total_budget_usd=20)
+            try:
+                with contextlib.redirect_stdout(io.StringIO()) as printed:
+                    model_trainer(session.sagemaker(), role, source).train(wait=False)
+                said += [line for line in printed.getvalue().splitlines() if "at worst" in line]
+            except PriceError as err:
+                said.append(str(err))
+        made = [each["name"] for each in book.Book.of(session).entries() if each["what"] == "training job"]
+    environment._forget_sdk_clients()
+    return {"said": said, "in the ledger": len(made)}
 
 
 def addresses_of_sdk_clients() -> list:
@@ -175,6 +213,7 @@ def main() -> None:
             "version": importlib.metadata.version("sagemaker"),
             "estimator": estimator_jobs(session, sm, data, source),
             "model_trainer": model_trainer_job(session, sm, data, source),
+            "guarded": guarded_trainer(session, source),
             "addresses": addresses_of_sdk_clients(),
             "left_the_machine": LEFT_THE_MACHINE,
         }

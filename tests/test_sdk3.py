@@ -57,6 +57,13 @@ def test_model_trainer_trains_too_and_its_job_can_be_waited_for_and_listed(seen)
     assert trained["log"] == ["[metric] step=1 loss=1.0000", "[metric] step=2 loss=0.5000"]
 
 
+def test_model_trainer_is_held_to_the_budget_on_aws_and_its_job_is_in_the_ledger(seen):
+    within, over = seen["guarded"]["said"]
+    assert "CreateTrainingJob trainer-" in within and "at worst 1.41 USD (1 x ml.g5.xlarge, at most" in within
+    assert "could cost 1.41 USD" in over and "budget_usd allows 1.00. Nothing was sent" in over
+    assert seen["guarded"]["in the ledger"] == 1
+
+
 def test_the_sdk_s_kept_clients_follow_when_the_local_aws_moves(seen):
     assert seen["addresses"] == [["http://127.0.0.1:9"] * 2, ["http://127.0.0.1:10"] * 2]
 
