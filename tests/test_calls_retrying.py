@@ -207,7 +207,7 @@ def test_a_faulty_loop_of_creates_through_tuneaws_makes_no_duplicates(aws, prepa
 def test_a_name_that_was_taken_before_stays_an_error(aws, client, monkeypatch):
     sm, asked = client("sagemaker"), model_request(aws)
     aws.sagemaker.create_model(**asked)
-    monkeypatch.setattr(lost_answers, "CLOCKS_S", -1)  # what was just made is old enough
+    monkeypatch.setattr(lost_answers, "CLOCKS_S", -3600)  # what was just made is old enough
     aws.state.faults.set({"one_in": 1, "kinds": ["cut-after"], "operations": ["CreateModel"], "times": 1})
     with pytest.raises(ClientError, match="already existing model"):
         sm.create_model(**asked)
