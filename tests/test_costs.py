@@ -253,6 +253,39 @@ def test_an_endpoint_that_was_updated_cost_the_machines_of_both_its_configuratio
     assert rows[there.name]["list price on AWS"] == pytest.approx(5 * 1.408, rel=0.01)
 
 
+def test_an_endpoint_that_was_made_again_under_its_name_is_two_rows(gateway, full, local):
+    """Two hours of the first, which is gone, and what the one that is there has cost since an hour."""
+    begun = datetime.now(timezone.utc) - timedelta(hours=3)
+    pages, tags, name = book.Book.of(local), {"learner": "ana", "lesson": "10_y"}, full["endpoint"]
+    pages.add({"event": "made", "at": begun.isoformat(), "what": "endpoint configuration", "name": "c",
+               "machines": [["ml.g5.xlarge", 1]], "arn": None, **tags})
+    for event, hours in (("made", 0), ("ended", 2), ("made", 2)):
+        pages.add({"event": event, "at": (begun + timedelta(hours=hours)).isoformat(), "what": "endpoint",
+                   "name": name, "config": "c", "arn": None, **tags})
+    first, second = [row for row in costs.ledger(local, local.cfg) if row["name"] == name]
+    assert first["ended"] and first["list price on AWS"] == pytest.approx(2 * 1.408)
+    assert not second["ended"] and second["list price on AWS"] == pytest.approx(1.408, rel=0.01)
+
+
+def test_what_bills_and_has_no_price_is_unknown_and_not_free(full, paid, capsys):
+    """What is gone has what the book knows: a job's settled sum, the hours of what was deleted, or "?"."""
+    begun, tags = datetime.now(timezone.utc) - timedelta(hours=3), {"learner": "ana", "lesson": "16_z"}
+    pages, over = book.Book.of(paid), (begun + timedelta(hours=2)).isoformat()
+    for what, name, hour in (("provisioned throughput", "hourly", 5.0), ("endpoint", "no price", None),
+                             ("training job", "settled", 1.408), ("training job", "unseen", 1.408),
+                             ("role", "free", None)):
+        pages.add({"event": "made", "at": begun.isoformat(), "what": what, "name": name, "arn": None, **tags,
+                   "usd_per_hour": hour})
+        pages.add({"event": "ended", "at": over, "what": what, "name": name} if "job" not in what else
+                  {"event": "settled", "what": what, "name": "settled", "seconds": 60, "usd": 0.02})
+    cost = {row["name"]: row["USD so far"] for row in costs.ledger(paid, paid.cfg)}
+    assert cost["hourly"] == pytest.approx(10) and cost["settled"] == 0.02 and cost["free"] == 0
+    assert cost["no price"] is None and cost["unseen"] is None
+    costs.show_ledger(paid, paid.cfg)
+    said = capsys.readouterr().out
+    assert "so far: at least 10." in said and re.search(r" no price .* \?$", said, re.MULTILINE)
+
+
 def test_the_ledger_shows_what_cost_something_and_the_sum(full, paid, local, capsys):
     costs.show_ledger(local, local.cfg)
     said = capsys.readouterr().out

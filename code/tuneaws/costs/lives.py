@@ -39,3 +39,8 @@ def of(entries: list) -> list:
         elif one["event"] == "ended" and key in there:
             there.pop(key).ended = datetime.fromisoformat(one["at"])
     return lives
+
+
+def hours(start: datetime, end: datetime) -> float:
+    """From one time to another."""
+    return (end - start).total_seconds() / 3600

@@ -28,6 +28,8 @@ from tuneaws.lesson import table
 
 SO_FAR, LIST_PRICE = "USD so far", "list price on AWS"
 COLUMNS = ("created", "what", "name", "type", "count", "learner", "lesson", "ended", "seconds", SO_FAR)
+# What bills by itself. A tuning job's training jobs are things of their own.
+BILLED = ("training job", "processing job", "endpoint", "provisioned throughput", "customization job")
 
 
 def ledger(session, cfg) -> list:
@@ -39,8 +41,10 @@ def ledger(session, cfg) -> list:
     """
     entries = Book.of(session).entries()
     rows = _made(entries)
+    newest = {(what, name): at for what, name, at in rows}
     for thing in things.find(session, cfg, entries):
-        there = rows.setdefault((thing["what"], thing["name"]), dict.fromkeys(COLUMNS))
+        key = thing["what"], thing["name"]
+        there = rows.setdefault((*key, thing.get("at") or newest.get(key)), dict.fromkeys(COLUMNS))
         there.update({key: value for key, value in thing.items() if value is not None})
     for key, row in _asked(entries).items():
         rows[key] = row
@@ -48,16 +52,17 @@ def ledger(session, cfg) -> list:
 
 
 def show_ledger(session, cfg) -> None:
-    """Print what cost something, how much else was made, and the sum."""
+    """Print what cost something, how much else was made, and the sum; "?" where the price is not known."""
     rows, column = ledger(session, cfg), LIST_PRICE if session.where == "local" else SO_FAR
     billed = [row for row in rows if row[column] is None or row[column] > 0]
     shown = ["created", "what", "name", "type", "count", "lesson", "seconds", column]
-    short = [{**row, column: None if row[column] is None else usd(row[column]),
+    short = [{**row, column: "?" if row[column] is None else usd(row[column]),
               "name": _short(row["name"]), "lesson": (row["lesson"] or "")[:2]} for row in billed]
     table(short, shown)
     free = len(rows) - len(billed)
     print(f"{free} more things were made that bill nothing")
-    print(f"so far: {usd(total(rows, column))}" + (
+    least = "at least " if None in [row[column] for row in rows] else ""
+    print(f"so far: {least}{usd(total(rows, column))}" + (
         ", AWS's list price for what ran here; here it cost 0.00 USD" if session.where == "local" else ""))
 
 
@@ -71,7 +76,7 @@ def spent_at_most(entries: list, now: datetime | None = None) -> float:
 
     What bills until it is deleted costs its worst case, or its hours if they are more already.
     """
-    settled = {(one["what"], one["name"]): one["usd"] for one in entries if one["event"] == "settled"}
+    settled = _settled(entries)
     spent = sum(one.get("usd") or 0 for one in entries if one["event"] == "asked")
     for life in lives.of(entries):
         key = life.made["what"], life.made["name"]
@@ -109,20 +114,35 @@ def _unsettled(what: str, says: dict, start: datetime, end: datetime | None, now
     worst = says.get("worst_usd") or 0
     if what not in ("endpoint", "provisioned throughput") or not says.get("usd_per_hour"):
         return worst
-    cost = ((end or now or datetime.now(timezone.utc)) - start).total_seconds() / 3600 * says["usd_per_hour"]
+    cost = says["usd_per_hour"] * lives.hours(start, end or now or datetime.now(timezone.utc))
     return cost if end else max(cost, worst)
 
 
 def _made(entries: list) -> dict:
-    """{(what, name): row} of what the book has made. The newest of a name counts."""
-    rows = {}
+    """{(what, name, when): row} of what the book has made, oldest first. A name may have been made again."""
+    rows, settled = {}, _settled(entries)
     for life in lives.of(entries):
         one = life.made
-        rows[one["what"], one["name"]] = {
+        rows[one["what"], one["name"], one["at"]] = {
             **dict.fromkeys(COLUMNS), "created": minute(datetime.fromisoformat(one["at"])),
             "what": one["what"], "name": one["name"], "type": one.get("type"), "count": one.get("count"),
-            "learner": one["learner"], "lesson": one["lesson"], "ended": minute(life.ended), SO_FAR: 0.0}
+            "learner": one["learner"], "lesson": one["lesson"], "ended": minute(life.ended),
+            SO_FAR: _by_the_book(life, settled) if one["what"] in BILLED else 0.0}
     return rows
+
+
+def _by_the_book(life: lives.Life, settled: dict) -> float | None:
+    """What a thing that bills has cost when AWS does not say so any more; None: the book does not know."""
+    key = life.made["what"], life.made["name"]
+    known = life.ended and all(says.get("usd_per_hour") is not None for says, _, _ in life.periods())
+    if key in settled or not known:
+        return settled.get(key)
+    return sum(says["usd_per_hour"] * lives.hours(start, end) for says, start, end in life.periods())
+
+
+def _settled(entries: list) -> dict:
+    """{(what, name): USD} of the jobs that have ended, and were looked at since."""
+    return {(one["what"], one["name"]): one["usd"] for one in entries if one["event"] == "settled"}
 
 
 def _asked(entries: list) -> dict:

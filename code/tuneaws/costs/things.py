@@ -27,7 +27,8 @@ MOST_JOBS = 1000  # of the account's newest that are looked at; each is a reques
 def find(session, cfg, entries: list) -> list:
     """Rows of what there is: what, name, created, type, count, learner, lesson, ended, seconds, "USD so far".
 
-    Prices are list prices, in local too: the ledger puts them into the column that says so.
+    Prices are list prices, in local too: the ledger puts them into the column that says so. What only the
+    book has says "at" too, which is its entry's.
     """
     place = billing.Place(session, cfg.project.tags, Rates.of(session), cfg.bedrock.region,
                           session.bucket_name(cfg.project.name))
@@ -92,8 +93,8 @@ class _Endpoints:
     def __init__(self, place, entries: list):
         self._place = place
         self._lives = [one for one in lives.of(entries) if one.made["what"] == "endpoint"]
-        self._configs = {one["name"]: [tuple(each) for each in one["machines"]]
-                         for one in entries if one.get("machines")}
+        configs = [one for one in entries if one["what"] == "endpoint configuration" and one.get("machines")]
+        self._configs = {one["name"]: [tuple(each) for each in one["machines"]] for one in configs}
 
     def there(self, place) -> Iterator[dict]:
         """Those that AWS knows, by their machines of now and those that the book has of before."""
@@ -117,7 +118,7 @@ class _Endpoints:
                 machines = next(filter(None, (self._machines(says) for says, _, _ in reversed(periods))), [])
                 row = _row("endpoint", one.made["name"], begun, one.made, machines, one.ended,
                            (one.ended - begun).total_seconds(), None)
-                yield {**row, "USD so far": _sum(map(self._usd, periods))}
+                yield {**row, "at": one.made["at"], "USD so far": _sum(map(self._usd, periods))}
 
     def _usd(self, period: tuple) -> float | None:
         """What a period has cost: its configuration's machines, else what the guard found at most."""
