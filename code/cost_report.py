@@ -19,11 +19,8 @@ def main(argv: list | None = None) -> int:
     args = parse(argv)
     from tuneaws import session
 
-    try:
+    with session.only_for_now():
         return write(args)
-    finally:
-        if session.started_here(args.home):  # what it keeps stays on disk
-            session.stop_local(args.home)
 
 
 def write(args: argparse.Namespace) -> int:

@@ -24,11 +24,8 @@ def main(argv: list | None = None) -> int:
         return without_packages(err, args)
     try:
         cfg = config.load(args.config, where=args.where)
-        try:
+        with session.only_for_now():
             checks = doctor.run(cfg, lessons=args.lessons, home=args.home)
-        finally:
-            if session.started_here(args.home):  # what it keeps stays on disk
-                session.stop_local(args.home)
     except (config.ConfigError, ValueError) as err:
         print(err, file=sys.stderr)
         return 2

@@ -69,9 +69,15 @@ def stop_local(home=None) -> bool:
     return stopped
 
 
-def started_here(home=None) -> bool:
-    """Whether this process has started the local AWS of `home`, which lives on when the process ends."""
-    return folder(home) in _children
+@contextlib.contextmanager
+def only_for_now():
+    """End with the block each local AWS that was started in it. What they keep stays on disk."""
+    before = set(_children)
+    try:
+        yield
+    finally:
+        for home in set(_children) - before:
+            stop_local(home)
 
 
 def start(home: Path, region: str) -> dict:

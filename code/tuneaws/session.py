@@ -20,9 +20,9 @@ import boto3
 from botocore import exceptions as boto_errors
 
 from tuneaws import buckets, calls, environment, fixes, local_aws, roles, secrets
-from tuneaws.local_aws import SessionError, is_up, started_here, stop_local
+from tuneaws.local_aws import SessionError, is_up, only_for_now, stop_local
 
-__all__ = ["Session", "SessionError", "connect", "dataset_path", "is_up", "model_path", "started_here",
+__all__ = ["Session", "SessionError", "connect", "dataset_path", "is_up", "model_path", "only_for_now",
            "stop_local"]
 
 FREE_WAY = 'or set WHERE = "local" and go on for free.'
