@@ -55,7 +55,7 @@ def show_ledger(session, cfg) -> None:
     """Print what cost something, how much else was made, and the sum; "?" where the price is not known."""
     rows, column = ledger(session, cfg), LIST_PRICE if session.where == "local" else SO_FAR
     billed = [row for row in rows if row[column] is None or row[column] > 0]
-    shown = ["created", "what", "name", "type", "count", "lesson", "seconds", column]
+    shown = [column, "what", "name", "type", "count", "lesson", "seconds", "created"]  # a page may cut ends
     short = [{**row, column: "?" if row[column] is None else usd(row[column]),
               "name": _short(row["name"]), "lesson": (row["lesson"] or "")[:2]} for row in billed]
     table(short, shown)
