@@ -47,8 +47,13 @@ def full(gateway):
               "other endpoint": hosting_api.endpoint(gateway)}
     machines, gateway.role = gateway.role, gateway.lent
     tuned = gateway.tuned(customModelTags=ANA_BELOW, jobTags=ANA_BELOW)
-    gateway.role = machines
     names |= {"custom model": tuned.request["customModelName"], "customization job": tuned.name}
+    for phase in ("validation", "training"):
+        failed = gateway.create(jobTags=ANA_BELOW)
+        failed.begin(phase)
+        failed.fail("no")
+        names[f"failed in {phase}"] = failed.name
+    gateway.role = machines
     gateway.bedrock.create_custom_model_deployment(
         modelDeploymentName="costs-deployed", modelArn=tuned.output_model_arn, tags=ANA_BELOW)
     names["deployment"] = names["secret"] = "costs-deployed"
@@ -227,6 +232,8 @@ def test_the_ledger_joins_its_book_with_what_aws_says_of_it(full, local):
     assert price["training job", full["warm pool"]] == pytest.approx(90 * 1.408 / 3600)
     assert price["answers", "m"] == 0.5 and rows["answers", "m"]["type"] == "15 tokens"
     assert price["customization job", full["customization job"]] == pytest.approx(0.001 * 2 * 2 / 1000)
+    assert price["customization job", full["failed in training"]] == pytest.approx(0.001 * 2 * 2 / 1000)
+    assert price["customization job", full["failed in validation"]] == 0, "no token was trained on"
     assert price["endpoint configuration", "c"] == 0
     assert ("training job", full["other job"]) not in rows
     assert [row["created"] for row in rows.values()] == sorted(row["created"] for row in rows.values())

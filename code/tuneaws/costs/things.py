@@ -65,7 +65,7 @@ def _models(place) -> Iterator[dict]:
 
 
 def _customizations(place) -> Iterator[dict]:
-    """Tuning jobs on Bedrock, at most: what the estimate's worst case was."""
+    """Tuning jobs on Bedrock, at most: the estimate's worst case. Only tokens that are trained on bill."""
     bedrock = place.client("bedrock", place.bedrock_region)
     asker = worst_case.Asker(place.session.boto, place.bedrock_region)
     for summary in bedrock_jobs.find(bedrock, place.tags):
@@ -74,7 +74,9 @@ def _customizations(place) -> Iterator[dict]:
         worst = worst_case.of("bedrock", "CreateModelCustomizationJob", request, asker)
         row = _row("customization job", job["jobName"], job["creationTime"],
                    bedrock_tags(bedrock, job["jobArn"]), [], job.get("endTime"), None, None)
-        yield {**row, "type": request["baseModelIdentifier"], "USD so far": worst.usd}
+        training = job.get("statusDetails", {}).get("trainingDetails", {}).get("status")
+        refused = job["status"] == "Failed" and training == "NotStarted"  # its data, for one
+        yield {**row, "type": request["baseModelIdentifier"], "USD so far": 0.0 if refused else worst.usd}
 
 
 def _buckets(place) -> Iterator[dict]:
