@@ -55,7 +55,7 @@ def show_ledger(session, cfg) -> None:
     """Print what cost something, how much else was made, and the sum; "?" where the price is not known."""
     rows, column = ledger(session, cfg), LIST_PRICE if session.where == "local" else SO_FAR
     billed = [row for row in rows if row[column] is None or row[column] > 0]
-    shown = [column, "what", "name", "type", "count", "lesson", "seconds", "created"]  # a page may cut ends
+    shown = [column, "what", "name", "type", "count", "lesson", "seconds"]  # 120 characters: JupyterLab's
     short = [{**row, column: "?" if row[column] is None else usd(row[column]),
               "name": _short(row["name"]), "lesson": (row["lesson"] or "")[:2]} for row in billed]
     table(short, shown)
@@ -166,5 +166,5 @@ def _finished(row: dict, where: str) -> dict:
     return {**row, SO_FAR: 0.0, LIST_PRICE: row[SO_FAR]} if where == "local" else row
 
 
-def _short(name: str, most: int = 38) -> str:
+def _short(name: str, most: int = 29) -> str:
     return name if len(name) <= most else f"{name[:most - 1]}…"
