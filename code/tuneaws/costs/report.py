@@ -19,7 +19,7 @@ from tuneaws.costs.spent import LIST_PRICE, SO_FAR
 
 NO_TAG = "(no tag)"
 GROUPS = (("learner", "By learner"), ("lesson", "By lesson"), ("what", "By kind of thing"))
-RIGHT = ("seconds", "list price", LIST_PRICE)  # heads of columns of numbers
+RIGHT = ("seconds", "list price", LIST_PRICE, "?")  # heads of columns of numbers, and an unknown one
 COST_EXPLORER_USD = 0.01  # a request (https://aws.amazon.com/aws-cost-management/pricing/, 2026-11)
 
 STYLE = """
